@@ -1,0 +1,37 @@
+# `make` lists the targets. The environment is .venv, made with PYTHON and rebuilt when requirements.txt changes.
+PYTHON ?= python3
+REQUIREMENTS ?= requirements.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# dvc starts the stages with the `python` that it finds first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.venv/installed: $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
+	touch $@
+
+install: .venv/installed  ## create .venv and install the pinned packages
+
+demo: install  ## install, run the whole pipeline on the embedded data, print the results
+	dvc repro
+	@python -m stages.show
+
+test: install  ## install what the tests need and run them
+	python -m pytest
+
+lint: install  ## check the style
+	ruff check .
+
+lock: requirements.in  ## compile requirements.in to requirements.txt (needs uv)
+	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet -o requirements.txt
+	uv pip compile requirements-gpu.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet -o requirements-gpu.txt
+
+.PHONY: help install demo test lint lock

@@ -1,0 +1,57 @@
+"""download: bring a study's films to data/raw/<study>/<dataset>/, and index them."""
+
+from collections import Counter
+from pathlib import Path
+
+from thorax import datasets, raw
+from thorax.errors import ThoraxError
+from thorax.recipe import Dataset, Params, Phantom, load_params, load_study
+from thorax.running import run, writing
+
+
+def main(study: str) -> None:
+    """Fetch, refer to or simulate every data set of STUDY, by `source` in params.yaml."""
+    params, recipe = load_params(), load_study(study)
+    with writing(Path("data/raw") / study) as out:
+        for name, wanted in recipe.download.datasets.items():
+            folder = out / name
+            folder.mkdir()
+            films, skipped = bring(name, wanted, recipe.download.phantom, params, folder)
+            counts = ", ".join(f"{count} {label}" for label, count in films["label"].value_counts(sort=False).items())
+            print(f"download: {study}: {name} from {source_of(name, params)}: {len(films)} films ({counts}), "
+                  f"{films['group'].nunique()} groups")
+            for reason, count in sorted(skipped.items()):
+                print(f"download: {study}: {name}: left out {count} files: {reason}")
+
+
+def source_of(dataset: str, params: Params) -> str:
+    # Phantoms exist nowhere else, whatever `source` says for the studies beside them.
+    return "phantom" if dataset == "phantom" else params.source_of(dataset)
+
+
+def bring(name: str, wanted: Dataset, settings: Phantom, params: Params, folder: Path):
+    """Put the data set's archive, or the reference to where it lies, and its manifest into `folder`."""
+    source = source_of(name, params)
+    dataset = datasets.load_checked(name, wanted)
+    if source == "phantom":
+        twin = dataset.simulate(wanted.labels, settings, params.seed)
+        raw.write_archive(folder / raw.ARCHIVE, twin, f"simulate {name}")
+        files, read = raw.list_archive(folder / raw.ARCHIVE), raw.open_archive(folder / raw.ARCHIVE).read
+        where, description = f"phantom {name}", {"kind": "archive", "source": "phantom"}
+    elif source.startswith("folder:"):
+        origin = Path(source.removeprefix("folder:")).expanduser()
+        where = f"params.yaml: source {source}"
+        files, description = raw.list_folder(origin, where), {"kind": "folder", "folder": str(origin)}
+
+        def read(file: str) -> bytes:
+            return (origin / file).read_bytes()
+    else:
+        raise ThoraxError(f"params.yaml: source {source}: '{name}' cannot be fetched from there; download it by hand "
+                          f"({dataset.ORIGIN}) and say folder:<path>")
+    films, skipped = datasets.films_of(name, wanted, files, read, where, assert_counts=source != "phantom")
+    raw.write_manifest(folder, description, films, Counter(skipped), read)
+    return films, skipped
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,100 @@
+"""enhance: read every film once, enhance it, and pack each variant into one array under data/enhanced/<study>/."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from thorax import enhance, packed, raw
+from thorax.errors import ThoraxError
+from thorax.films import UnreadableFilm, pixel_sha256, read_film
+from thorax.recipe import Enhance, load_study
+from thorax.running import run, worker_pool, writing
+
+FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_quality", "part", "view", "sha256"]
+
+
+def main(study: str) -> None:
+    """Enhance the films of STUDY with every variant of its recipe."""
+    recipe = load_study(study).enhance
+    for steps in recipe.variants.values():
+        enhance.check(steps, recipe.image_size)
+    source = Path("data/raw") / study
+    manifest = pd.concat([raw.read_manifest(folder).assign(dataset=folder.name) for folder in raw.datasets_in(source)],
+                         ignore_index=True)
+    with writing(Path("data/enhanced") / study) as out:
+        films, rejects = pack(manifest, source, recipe, out)
+        check_losses(manifest, rejects, recipe.reject_limit)
+        films.to_csv(out / "films.csv", index=False, lineterminator="\n")
+        rejects.to_csv(out / "rejects.csv", index=False, lineterminator="\n")
+        for name, steps in recipe.variants.items():
+            description = {"films": name, "image_size": recipe.image_size, "steps": steps}
+            (out / f"{name}.json").write_text(json.dumps(description, indent=2) + "\n")
+    print(f"enhance: {study}: {len(films)} films at {recipe.image_size}x{recipe.image_size} as "
+          f"{', '.join(recipe.variants)}; {len(rejects)} rejected")
+
+
+def pack(manifest: pd.DataFrame, source: Path, recipe: Enhance, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write <variant>.npy, uint8 (films, image_size, image_size), and return the tables of films and rejects."""
+    kept, rejects = [], []
+    with packed.writers([out / f"{name}.npy" for name in recipe.variants], recipe.image_size) as append:
+        progress = tqdm(read_all(manifest, source, recipe), "enhance", total=len(manifest), unit="film", disable=None)
+        for row, (digest, images, reason) in zip(manifest.itertuples(), progress, strict=True):
+            if reason:
+                rejects.append({"dataset": row.dataset, "path": row.path, "label": row.label, "reason": reason})
+                continue
+            append(images)
+            # Data sets count their groups without knowing of each other.
+            kept.append({"id": f"{row.dataset}/{row.path}", "dataset": row.dataset, "source": row.source,
+                         "path": row.path, "label": row.label, "group": f"{row.dataset}/{row.group or row.path}",
+                         "group_quality": row.group_quality, "part": row.part, "view": row.view, "sha256": digest})
+    return (pd.DataFrame(kept, columns=FILM_COLUMNS),
+            pd.DataFrame(rejects, columns=["dataset", "path", "label", "reason"]))
+
+
+def read_all(manifest: pd.DataFrame, source: Path, recipe: Enhance) -> Iterator[tuple]:
+    rows = [SimpleNamespace(dataset=row.dataset, path=row.path, bytes=row.bytes, sha256=row.sha256)
+            for row in manifest.itertuples()]
+    with worker_pool() as pool:
+        yield from pool.map(partial(enhance_film, source, recipe.variants, recipe.image_size), rows, chunksize=16)
+
+
+def enhance_film(source: Path, variants: dict, image_size: int, row) -> tuple[str, list[np.ndarray], str]:
+    """The hash of the film's pixels and its variants; or, for a film that cannot be read, the reason."""
+    cv2.setNumThreads(1)  # one process per CPU already
+    try:
+        data = raw.reader(source / row.dataset)(row.path)
+    except FileNotFoundError:
+        data = b""
+    if not raw.checked(data, row):
+        raise ThoraxError(f"{row.path}: changed or gone since the download stage indexed it; "
+                          f"run `dvc repro --force download@{source.name}`")
+    try:
+        film = read_film(data)
+    except UnreadableFilm as error:
+        return "", [], str(error)
+    return pixel_sha256(film), [enhance.build(steps, image_size)(film) for steps in variants.values()], ""
+
+
+def check_losses(manifest: pd.DataFrame, rejects: pd.DataFrame, limit: float) -> None:
+    """ThoraxError when more films are unreadable than `limit` allows, or all of a label."""
+    if rejects.empty:
+        return
+    listed = "; ".join(f"{row.path} ({row.reason})" for row in rejects.head(3).itertuples())
+    lost = [label for label, count in manifest["label"].value_counts().items()
+            if (rejects["label"] == label).sum() == count]
+    if lost:
+        raise ThoraxError(f"all films of {', '.join(lost)} are unreadable, among them {listed}; replace them")
+    if len(rejects) > limit * len(manifest):
+        raise ThoraxError(f"{len(rejects)} of {len(manifest)} films are unreadable, more than reject_limit "
+                          f"{limit:g} allows, among them {listed}; replace them or raise enhance.reject_limit")
+
+
+if __name__ == "__main__":
+    run(main)

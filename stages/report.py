@@ -1,0 +1,62 @@
+"""report: the tables and figures that people read, from models/, to reports/ and into the pages that show them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from thorax import packed
+from thorax.recipe import Params, load_params, load_study
+from thorax.reporting import charts, results, sheets
+from thorax.running import run, writing
+
+PAGE = Path("README.md")
+EXAMPLES = 3  # films in the sheet of the enhancement
+
+
+def main() -> None:
+    """Write reports/results.md, the figures of every study, and the block of README.md between its markers."""
+    params = load_params()
+    with writing(Path("reports")) as out:
+        blocks = {study: results.study_block(study, params, study) for study in params.studies}
+        head = "# Results\n\nWritten by `dvc repro` (stage report) from the files under models/. Do not edit.\n"
+        (out / "results.md").write_text("\n".join([head, *blocks.values()]))
+        for study in params.studies:
+            draw(study, params, out / study)
+    for study in params.studies:
+        block = results.study_block(study, params, f"reports/{study}")
+        results.fill_page(PAGE, study, block)
+    print(f"report: reports/results.md with {len(params.runs)} runs of {', '.join(params.studies)}; {PAGE} filled in")
+
+
+def draw(study: str, params: Params, out: Path) -> None:
+    recipe, cells = load_study(study), results.cells_of(study, params)
+    out.mkdir()
+    for task in recipe.tasks:
+        members = [cell for cell in cells if cell.recipe.task == task]
+        if not members:
+            continue
+        films = len(members[0].predictions())
+        rows = [{"model": cell.name, **{name: cell.metrics[name] for name in ("balanced_accuracy", "macro_auc")}}
+                for cell in members]
+        charts.comparison(rows, out / f"{task}_comparison.png",
+                           f"{study}, task {task}, {films} test films, {recipe.evaluate.level:.0%} group bootstrap")
+        chosen = results.best(members)
+        for path in (*sorted((chosen.folder / "evaluation").glob("*.png")), chosen.folder / "explanation/gradcam.png"):
+            shutil.copy(path, out / f"{task}_{chosen.name}_{path.name}")
+    if {"plain", "enhanced"} <= set(recipe.enhance.variants):
+        draw_enhancement(study, out / "enhancement.png")
+
+
+def draw_enhancement(study: str, path: Path) -> None:
+    """One film of each of the first labels, before and after."""
+    folder = Path("data/enhanced") / study
+    plain, films = packed.read(folder, "plain")
+    enhanced, _ = packed.read(folder, "enhanced")
+    first = films["label"].drop_duplicates().head(EXAMPLES)
+    pairs = [(label, np.asarray(plain[row]), np.asarray(enhanced[row])) for row, label in first.items()]
+    sheets.enhancement(pairs, path, f"{study}: first film of a label")
+
+
+if __name__ == "__main__":
+    run(main)

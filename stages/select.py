@@ -1,0 +1,38 @@
+"""select: write the lists `studies` and `runs` of params.yaml from the recipes; not a stage of dvc.yaml."""
+
+import io
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from thorax.recipe import load_params, load_study
+from thorax.running import run, writing_into
+
+PARAMS = Path("params.yaml")
+
+
+def main(*studies: str) -> None:
+    """Choose STUDIES, with all their models, for the next `dvc repro`."""
+    yaml = YAML()  # keeps the comments
+    yaml.width = 120
+    text = PARAMS.read_text(encoding="utf-8")
+    content = yaml.load(text)
+    content["studies"] = list(dict.fromkeys(studies))
+    content["runs"] = CommentedMap()
+    for study in content["studies"]:
+        for name, model in load_study(study).models.items():
+            cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films)
+            cell.fa.set_flow_style()
+            content["runs"][f"{study}_{name}"] = cell
+    buffer = io.StringIO()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(content, buffer)
+    with writing_into(Path(), PARAMS.name) as out:
+        (out / PARAMS.name).write_text(buffer.getvalue(), encoding="utf-8")
+    print(f"select: {len(content['runs'])} runs of {', '.join(content['studies'])}; build them with `dvc repro`")
+    load_params()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,28 @@
+"""show: print the results table and where to look next; not a stage of dvc.yaml."""
+
+import json
+from pathlib import Path
+
+from thorax.recipe import load_params
+from thorax.reporting.results import cells_of, text_table
+from thorax.running import run
+
+
+def main() -> None:
+    """Print the results of the runs in params.yaml."""
+    params = load_params()
+    for study in params.studies:
+        print(f"\nStudy {study}\n{text_table(cells_of(study, params))}")
+    seconds = sum(json.loads(path.read_text())["seconds"] for path in Path("logs").glob("*/*.json"))
+    print(f"""
+Time in the stages, as last run: {seconds / 60:.1f} minutes.
+
+Where to look next, after `. .venv/bin/activate`:
+  reports/results.md      every table, with intervals; the figures beside it
+  models/<study>/<model>  weights, predictions, figures of one model
+  mlflow ui               the models side by side, at http://127.0.0.1:5000
+  dvc dag                 the pipeline; `dvc repro` runs what has changed""")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Thorax: a reproducible pipeline that classifies chest X-rays."""

@@ -1,0 +1,117 @@
+"""The one module that knows which library computes under Keras, and the settings that make its results repeatable.
+
+Everything else says `from thorax.backend import keras`: some settings are read once, when the backend is imported.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+# On: twice the speed on a CPU. It orders sums by the CPU family at hand, hence pinned and written into model.json.
+ONEDNN = "1"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = ONEDNN
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the missing GPU of a CPU machine is no news
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import numpy as np  # noqa: E402
+
+
+@contextlib.contextmanager
+def quiet():
+    """Hold standard error back, native code's too, and show it only if the block fails: TensorFlow reports settings
+    that were chosen above, in five lines per stage, before its own log level counts."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, open(os.dup(2), "wb", closefd=True) as terminal:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            terminal.write(held.read())
+            raise
+        finally:
+            os.dup2(terminal.fileno(), 2)
+
+
+with quiet():
+    import keras
+
+__all__ = ["describe", "gradients", "jit_compile", "keras", "prepare"]
+
+
+def prepare(seed: int, threads: int) -> None:
+    """Seed every generator and pin the number of CPU threads: another number gives other last bits."""
+    keras.utils.clear_session()  # layer names count from one again
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+        # Raises once a computation has started, when the numbers can no longer be changed.
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+        for gpu in tensorflow.config.list_physical_devices("GPU"):
+            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def describe(threads: int) -> dict[str, str | int]:
+    """What decides on the last bits of a result, for the model's description."""
+    backend = keras.backend.backend()
+    return {"keras": keras.version(), "backend": backend, "device": device(), "threads": threads, "onednn": ONEDNN}
+
+
+def device() -> str:
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend()
+    import torch
+
+    return "gpu" if torch.cuda.is_available() else "cpu"
+
+
+def jit_compile() -> bool | str:
+    """Keras' compile argument: XLA takes minutes to compile a backbone for a CPU in TensorFlow and gains nothing."""
+    return False if keras.backend.backend() == "tensorflow" and device() == "cpu" else "auto"
+
+
+def gradients(model, inputs: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The gradient of output `columns[i]` of each input i with respect to that input.
+
+    Args: inputs float32 (n, ...), columns int (n,). Returns float32 of the inputs' shape.
+    """
+    backend = keras.backend.backend()
+    chosen = np.eye(model.output_shape[-1], dtype="float32")[columns]
+    if backend == "tensorflow":
+        import tensorflow
+
+        tensor = tensorflow.convert_to_tensor(inputs)
+        with tensorflow.GradientTape() as tape:
+            tape.watch(tensor)
+            score = tensorflow.reduce_sum(model(tensor, training=False) * chosen)
+        return tape.gradient(score, tensor).numpy()
+    if backend == "jax":
+        import jax
+
+        def score_of(tensor):
+            trainable = [variable.value for variable in model.trainable_variables]
+            fixed = [variable.value for variable in model.non_trainable_variables]
+            return (model.stateless_call(trainable, fixed, tensor, training=False)[0] * chosen).sum()
+
+        return np.asarray(jax.grad(score_of)(inputs))
+    import torch
+
+    tensor = torch.tensor(inputs, requires_grad=True, device=keras.ops.convert_to_tensor(inputs).device)
+    score = (model(tensor, training=False) * keras.ops.convert_to_tensor(chosen)).sum()
+    return torch.autograd.grad(score, tensor)[0].cpu().numpy()

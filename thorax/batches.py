@@ -1,0 +1,59 @@
+"""Batches of films for Keras: shuffled by (seed, epoch) and augmented, or in order and as they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thorax.augment import augment
+from thorax.backend import keras
+from thorax.recipe import Augment
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`rows` of the array `inputs` (films, uint8 (n, side, side), or cached features), with the class of each row."""
+
+    inputs: np.ndarray
+    rows: np.ndarray
+    classes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Whoever trains sets `epoch`, counted over all phases, before each epoch."""
+
+    def __init__(self, examples: Examples, batch_size: int, recipe: Augment, class_weights: np.ndarray, seed: int):
+        super().__init__()
+        self.examples, self.batch_size, self.recipe = examples, batch_size, recipe
+        self.class_weights, self.seed, self.epoch = class_weights, seed, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def __getitem__(self, batch: int):
+        """Inputs, classes int32 (b,) and weights float32 (b,)."""
+        random = np.random.Generator(np.random.Philox(key=[self.seed, self.epoch]))
+        chosen = random.permutation(len(self.examples))[batch * self.batch_size:(batch + 1) * self.batch_size]
+        rows, classes = self.examples.rows[chosen], self.examples.classes[chosen]
+        inputs = self.examples.inputs[rows]
+        if not self.recipe.is_off():
+            inputs = np.stack([augment(film, self.recipe, self.seed, self.epoch, int(row))
+                               for film, row in zip(inputs, rows, strict=True)])
+        return inputs, classes.astype("int32"), self.class_weights[classes]
+
+
+class OrderedBatches(keras.utils.PyDataset):
+    """Inputs and classes in the order of the rows, nothing random: for validation, test and prediction."""
+
+    def __init__(self, examples: Examples, batch_size: int):
+        super().__init__()
+        self.examples, self.batch_size = examples, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def __getitem__(self, batch: int):
+        chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+        return self.examples.inputs[self.examples.rows[chosen]], self.examples.classes[chosen].astype("int32")

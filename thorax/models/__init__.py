@@ -1,0 +1,55 @@
+"""The models: a module per architecture, found by its name.
+
+A module has one function, `features(film, weights, **arguments)`: the feature maps (n, height, width, channels) of the
+films (uint8, (n, side, side)). Input and head are common to all, and the graph is flat: no model inside a model, so
+that any layer can be reached after saving and loading.
+"""
+
+import importlib
+import inspect
+
+from thorax.backend import keras
+from thorax.errors import ThoraxError
+from thorax.models.heads import head
+from thorax.models.inputs import film_input
+from thorax.recipe import architectures, suggest
+
+# The layer between base and head: Grad-CAM's target, and the end of what a frozen phase leaves alone.
+FEATURES = "features"
+
+
+def build(architecture: str, arguments: dict, head_steps: list, classes: int, image_size: int,
+          weights: str = "none") -> keras.Model:
+    """The model: films, uint8 (n, image_size, image_size), to probabilities, float32 (n, classes).
+
+    ThoraxError for an unknown architecture, for arguments it does not take, and for films too small for it.
+    """
+    if architecture not in architectures():
+        raise ThoraxError(f"unknown architecture '{architecture}'; {suggest(architecture, architectures())}")
+    features = importlib.import_module(f"thorax.models.{architecture}").features
+    known = list(inspect.signature(features).parameters)[2:]
+    for name in arguments:
+        if name not in known:
+            raise ThoraxError(f"architecture '{architecture}' takes no argument '{name}'; {suggest(name, known)}")
+    film = film_input(image_size)
+    try:
+        maps = features(film, weights, **arguments)
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ThoraxError(f"architecture '{architecture}' cannot be built for films of {image_size}x{image_size} with "
+                          f"arguments {arguments} and weights '{weights}': {reason}") from None
+    # A flat graph needs a name for the end of the base, whatever its last layer is called.
+    maps = keras.layers.Activation("linear", name=FEATURES)(maps)
+    return keras.Model(film, head(maps, head_steps, classes), name=architecture)
+
+
+def base_layers(model: keras.Model) -> list:
+    """The layers before the head."""
+    return model.layers[:model.layers.index(model.get_layer(FEATURES)) + 1]
+
+
+def part(model: keras.Model, start: str | None, end: str) -> keras.Model:
+    """The part of `model` from the output of layer `start` (None: from the films) to that of layer `end`; it shares
+    the weights."""
+    inputs = model.input if start is None else model.get_layer(start).output
+    return keras.Model(inputs, model.get_layer(end).output)

@@ -1,0 +1,26 @@
+"""A plain convolutional network, trained from scratch: blocks of convolutions, each closed by a 2x2 maximum."""
+
+from thorax.backend import keras
+from thorax.models.inputs import one_channel
+
+# A small study has some tens of steps an epoch: with the usual .99 the averages would lag behind for epochs.
+MOMENTUM = 0.9
+
+
+def features(film, weights: str, filters=(16, 32, 64, 128), convolutions: int = 1, padding: str = "same",
+             batch_norm: bool = True):
+    """Feature maps (n, side / 2^blocks, side / 2^blocks, filters[-1]), for padding `same`.
+
+    Args: filters per block; convolutions (3x3, ReLU) per block; padding same or valid; batch_norm after each of them.
+    """
+    if weights != "none":
+        raise ValueError("it is trained from scratch; set weights to none")
+    maps = one_channel(film)
+    for count in filters:
+        for _ in range(convolutions):
+            maps = keras.layers.Conv2D(count, 3, padding=padding, use_bias=not batch_norm)(maps)
+            if batch_norm:
+                maps = keras.layers.BatchNormalization(momentum=MOMENTUM)(maps)
+            maps = keras.layers.ReLU()(maps)
+        maps = keras.layers.MaxPooling2D()(maps)
+    return maps

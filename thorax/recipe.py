@@ -1,0 +1,396 @@
+"""The schema of params.yaml and studies/*.yaml, and their only reader.
+
+params.yaml says what to build and from where; a study's recipe holds all its numbers. Both are YAML 1.2 (so that
+`1e-3` is a number), strict: an unknown key, a wrong type or a value out of range is one line that names the file, the
+key, what was found and what is allowed.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+
+from thorax.errors import ThoraxError
+
+# DVC stage names are built from these: `@` breaks its loader, dots separate keys and dashes make names ambiguous.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+# DVC's run cache drops parameters of these names, so that a change of one silently restores the old output
+# (github.com/treeverse/dvc/issues/10296).
+UNSAFE_NAMES = {"size": "image_size", "nfiles": "films"}
+
+
+def suggest(name: str, choices) -> str:
+    """A clause for error messages: the nearest choice if one is near, and the whole list."""
+    near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1, cutoff=0.6)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"{hint}(known: {', '.join(sorted(str(choice) for choice in choices)) or 'none'})"
+
+
+def contradiction(message: str) -> PydanticCustomError:
+    return PydanticCustomError("contradiction", "{text}", {"text": message})
+
+
+class Section(BaseModel):
+    """One mapping of a recipe. Strict types, frozen, unknown keys refused with the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, values):
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    text = f"unknown key '{key}'; {suggest(key, cls.model_fields)}"
+                    raise PydanticCustomError("unknown_key", "{text}", {"text": text})
+        return values
+
+
+# params.yaml ----------------------------------------------------------------------------------------------------------
+
+
+def check_source(source: str) -> str:
+    kind, _, rest = source.partition(":")
+    if source not in ("phantom", "kaggle") and not (kind == "folder" and rest):
+        raise contradiction("must be phantom, kaggle or folder:<path>")
+    return source
+
+
+class Run(Section):
+    """One cell of the results table. `architecture` and `films` repeat the recipe (checked) because DVC can depend
+    on one module and one array only if it finds their names here."""
+
+    study: Name
+    model: Name
+    architecture: Name
+    films: Name
+
+
+class Params(Section):
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+    source: str
+    sources: dict[Name, str] = {}
+    studies: Annotated[list[Name], Field(min_length=1)]
+    runs: Annotated[dict[Name, Run], Field(min_length=1)]
+
+    _source = field_validator("source")(check_source)
+
+    @field_validator("sources")
+    @classmethod
+    def sources_known(cls, sources):
+        return {dataset: check_source(source) for dataset, source in sources.items()}
+
+    @model_validator(mode="after")
+    def runs_belong_to_studies(self):
+        if len(set(self.studies)) < len(self.studies):
+            raise contradiction("studies names a study twice")
+        for key, run in self.runs.items():
+            if key != f"{run.study}_{run.model}":
+                raise contradiction(f"runs.{key} must be called {run.study}_{run.model} (study, then model)")
+            if run.study not in self.studies:
+                raise contradiction(f"runs.{key} is of study '{run.study}', which studies does not name: "
+                                    f"{suggest(run.study, self.studies)}")
+        for study in self.studies:
+            if study not in {run.study for run in self.runs.values()}:
+                raise contradiction(f"study '{study}' has no run; `python -m stages.select {' '.join(self.studies)}` "
+                                    "writes the runs of these studies")
+        return self
+
+    def source_of(self, dataset: str) -> str:
+        return self.sources.get(dataset, self.source)
+
+
+# studies/<study>.yaml -------------------------------------------------------------------------------------------------
+
+
+class Dataset(Section):
+    """Which labels are wanted and, for real films, how many there must be (`expected`, asserted)."""
+
+    labels: Annotated[list[Name], Field(min_length=1)]
+    parts: list[str] | None = None
+    expected: dict[Name, Annotated[int, Field(ge=1)]] | None = None
+
+    @model_validator(mode="after")
+    def expected_names_the_labels(self):
+        if self.expected is not None and set(self.expected) != set(self.labels):
+            raise contradiction(f"expected counts {sorted(self.expected)} but labels are {sorted(self.labels)}")
+        return self
+
+
+class Phantom(Section):
+    """How much to simulate where the source is `phantom`: patients per label, films of each patient (from, to)."""
+
+    patients: Annotated[int, Field(ge=1, le=100_000)]
+    films_per_patient: Annotated[list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)] = [1, 3]
+    image_size: Annotated[int, Field(ge=64, le=2048)] = 256
+    confound: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @field_validator("films_per_patient")
+    @classmethod
+    def in_order(cls, films):
+        if films[0] > films[1]:
+            raise contradiction("must be [fewest, most]")
+        return films
+
+
+class Download(Section):
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    phantom: Phantom
+
+
+class Enhance(Section):
+    """Every variant is a list of operations of thorax/enhance.py, applied after the resize."""
+
+    image_size: Annotated[int, Field(ge=16, le=2048)]
+    reject_limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    variants: Annotated[dict[Name, list[dict[str, Any]]], Field(min_length=1)]
+
+    @field_validator("variants")
+    @classmethod
+    def every_step_names_its_operation(cls, variants):
+        for name, steps in variants.items():
+            for number, step in enumerate(steps):
+                if not isinstance(step.get("op"), str):
+                    raise contradiction(f"step {number + 1} of variant '{name}' must be a mapping with the key 'op'")
+        return variants
+
+
+class Split(Section):
+    train: Fraction
+    validation: Fraction
+    test: Fraction
+
+    @model_validator(mode="after")
+    def sums_to_one(self):
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise contradiction(f"train + validation + test must be 1, not {total:g}")
+        return self
+
+
+class Augment(Section):
+    """Random changes of training films: degrees, fractions of the image side, and factors around 1."""
+
+    flip: bool = False
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def is_off(self) -> bool:
+        return self == Augment()
+
+
+class Phase(Section):
+    """`head` trains the head on a frozen base; `all` trains everything."""
+
+    trainable: Literal["head", "all"]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+
+
+class EarlyStopping(Section):
+    """An epoch counts as better by `monitor`; the weights of the best one are kept, whatever `patience`."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: Annotated[int, Field(ge=1)] = 10
+
+
+class Plateau(Section):
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    patience: Annotated[int, Field(ge=1)] = 8
+    min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Train(Section):
+    batch_size: Annotated[int, Field(ge=1, le=4096)]
+    phases: Annotated[list[Phase], Field(min_length=1)]
+    class_weights: Literal["none", "balanced"] = "none"
+    augment: Augment = Augment()
+    early_stopping: EarlyStopping = EarlyStopping()
+    plateau: Plateau | None = None
+
+    @model_validator(mode="after")
+    def phases_agree(self):
+        kinds = [phase.trainable for phase in self.phases]
+        if "all" in kinds and "head" in kinds[kinds.index("all"):]:
+            raise contradiction("a phase that trains the head cannot follow one that trains all")
+        if self.plateau:
+            for number, phase in enumerate(self.phases, 1):
+                if phase.learning_rate <= self.plateau.min_learning_rate:
+                    raise contradiction(f"phase {number} starts at learning rate {phase.learning_rate:g}, not above "
+                                        f"plateau.min_learning_rate {self.plateau.min_learning_rate:g}")
+        return self
+
+
+class Model(Section):
+    """`architecture` is a module of thorax/models, `weights` is none, imagenet or the path of a base's weights."""
+
+    architecture: Name
+    arguments: dict[Name, Any] = {}
+    head: list[str | dict[str, Any]]
+    weights: str = "none"
+    task: Name
+    films: Name
+    train: Train
+
+    @model_validator(mode="after")
+    def frozen_base_needs_weights(self):
+        if self.weights == "none" and self.train.phases[0].trainable == "head":
+            raise contradiction("train.phases[0] trains the head alone, which needs a trained base: set weights to "
+                                "imagenet or a path, or let the phase train all")
+        return self
+
+
+class Evaluate(Section):
+    resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    level: Fraction = 0.95
+
+
+class Explain(Section):
+    """Grad-CAM cases per class: right and wrong ones."""
+
+    right: Annotated[int, Field(ge=1, le=20)] = 2
+    wrong: Annotated[int, Field(ge=0, le=20)] = 2
+
+
+class Study(Section):
+    title: str
+    download: Download
+    enhance: Enhance
+    split: Split
+    tasks: Annotated[dict[Name, Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]],
+                                          Field(min_length=2)]], Field(min_length=1)]
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    evaluate: Evaluate = Evaluate()
+    explain: Explain = Explain()
+
+    @model_validator(mode="after")
+    def names_are_known(self):
+        labels = {label for dataset in self.download.datasets.values() for label in dataset.labels}
+        for task, classes in self.tasks.items():
+            taken = [label for members in classes.values() for label in members]
+            for name, members in classes.items():
+                for label in members:
+                    if label not in labels:
+                        raise contradiction(f"tasks.{task}.{name}: unknown label '{label}'; {suggest(label, labels)}")
+                    if taken.count(label) > 1:
+                        raise contradiction(f"tasks.{task}: label '{label}' belongs to more than one class")
+        for key, model in self.models.items():
+            if model.task not in self.tasks:
+                raise contradiction(f"models.{key}.task: unknown task '{model.task}'; {suggest(model.task, self.tasks)}")
+            if model.films not in self.enhance.variants:
+                raise contradiction(f"models.{key}.films: unknown variant '{model.films}'; "
+                                    f"{suggest(model.films, self.enhance.variants)}")
+            if model.architecture not in architectures():
+                raise contradiction(f"models.{key}.architecture: unknown architecture '{model.architecture}'; "
+                                    f"{suggest(model.architecture, architectures())}")
+        return self
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+SHARED_MODEL_MODULES = {"__init__", "heads", "inputs"}
+
+
+def architectures() -> list[str]:
+    """The names of the model modules; read from the folder, because importing one costs seconds of Keras."""
+    return sorted(path.stem for path in (Path(__file__).parent / "models").glob("*.py")
+                  if path.stem not in SHARED_MODEL_MODULES)
+
+
+def read_yaml(path: Path) -> dict:
+    """The mapping in a YAML 1.2 file; ThoraxError with file and line for anything else."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ThoraxError(f"{path}: no such file; run the command in the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise ThoraxError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except DuplicateKeyError as error:
+        raise ThoraxError(f"{path}:{error.problem_mark.line + 1}: {error.problem.splitlines()[0]}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ThoraxError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}") from None
+    if not isinstance(content, dict):
+        raise ThoraxError(f"{path}: must be a mapping of sections, not {type(content).__name__}")
+    return content
+
+
+def refuse_unsafe_names(node, path: Path, where: str = "") -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in UNSAFE_NAMES:
+                raise ThoraxError(f"{path}: {where}{key}: this name is refused because DVC's run cache ignores it; "
+                                  f"call it '{UNSAFE_NAMES[key]}' (dvc issue 10296)")
+            refuse_unsafe_names(value, path, f"{where}{key}.")
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            refuse_unsafe_names(value, path, f"{where}{number}.")
+
+
+def explain(error: ValidationError, path: Path) -> str:
+    """One line for every mistake that pydantic found: file, key, value, what is allowed."""
+    lines = []
+    for mistake in error.errors(include_url=False):
+        # Where a union failed, pydantic adds the name of the member that it tried: no key of the file.
+        key = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(("dict[", "str", "list[")))
+        text = mistake["msg"].replace("Input should be", "must be").replace("valid dictionary", "mapping")
+        found = mistake["input"]
+        if mistake["type"] == "missing":
+            text = "this key is missing"
+        elif mistake["type"] not in ("contradiction", "unknown_key") and not isinstance(found, (dict, list, Section)):
+            text = f"{found!r} ({type(found).__name__}) is not allowed: {text}"
+        lines.append(f"{path}: {key}: {text}" if key else f"{path}: {text}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def load(path: Path, schema: type[Section]):
+    content = read_yaml(path)
+    refuse_unsafe_names(content, path)
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise ThoraxError(explain(error, path)) from None
+
+
+def load_study(name: str, root: Path = Path(".")) -> Study:
+    """The recipe studies/<name>.yaml below `root`."""
+    known = sorted(path.stem for path in (root / "studies").glob("*.yaml"))
+    if name not in known:
+        raise ThoraxError(f"{root / 'studies'}: there is no study '{name}'; {suggest(name, known)}")
+    return load(root / "studies" / f"{name}.yaml", Study)
+
+
+def load_params(root: Path = Path(".")) -> Params:
+    """params.yaml below `root`, checked against the recipes of the studies that it names."""
+    path = root / "params.yaml"
+    params = load(path, Params)
+    for key, run in params.runs.items():
+        models = load_study(run.study, root).models
+        if run.model not in models:
+            raise ThoraxError(f"{path}: runs.{key}.model: study '{run.study}' has no model '{run.model}'; "
+                              f"{suggest(run.model, models)}")
+        for field in ("architecture", "films"):
+            wanted, found = getattr(models[run.model], field), getattr(run, field)
+            if wanted != found:
+                raise ThoraxError(f"{path}: runs.{key}.{field}: '{found}', but studies/{run.study}.yaml says "
+                                  f"'{wanted}'; `python -m stages.select {' '.join(params.studies)}` mends the runs")
+    return params
+
+
+def load_run(study: str, model: str, root: Path = Path(".")) -> tuple[Params, Study, Model]:
+    """params.yaml, the recipe and the model's part of it, for the stages that handle one model."""
+    params, recipe = load_params(root), load_study(study, root)
+    if model not in recipe.models:
+        raise ThoraxError(f"studies/{study}.yaml: there is no model '{model}'; {suggest(model, recipe.models)}")
+    return params, recipe, recipe.models[model]

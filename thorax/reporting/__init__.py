@@ -1,0 +1,1 @@
+"""What people read: charts, sheets of films, tables."""

@@ -1,0 +1,209 @@
+"""How a stage runs: its arguments, its death with its parent, its errors in one line, its output in one piece.
+
+A killed `dvc repro` leaves the stage it started alive, and the next `dvc repro` starts the same stage again: two
+writers of one output, exit status 0, a wrong lock. Three things prevent it. A stage dies with its parent; it holds a
+lock on its output; and it writes under a temporary name that is renamed at the end. DVC ignores the temporary names and
+the locks (.dvcignore).
+"""
+
+import argparse
+import contextlib
+import ctypes
+import errno
+import fcntl
+import inspect
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from thorax.errors import ThoraxError
+
+LOCK_WAIT_S = 30.0
+PARENT_POLL_S = 0.5
+PR_SET_PDEATHSIG = 1
+
+# Where the machine, not the recipe, is at fault: what to say instead of a traceback.
+MACHINE_FAULTS = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file is larger than this system allows (ulimit -f)",
+    errno.EROFS: "the disk is read-only; make it writable",
+    errno.EACCES: "no permission; check owner and mode",
+    errno.EPERM: "not permitted; check owner and mode",
+    errno.EIO: "the disk reports an input/output error; check it",
+}
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call `main` with the command line's arguments (its parameters, all text) and exit.
+
+    Exit status 0, 1 after an error (one line on stderr), 2 for wrong arguments, 130 when interrupted. Wall time and
+    peak memory go to logs/, which nothing depends on: hashed outputs must be the same on every run.
+    """
+    stage = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=inspect.getdoc(main))
+    for parameter in inspect.signature(main).parameters.values():
+        many = parameter.kind is parameter.VAR_POSITIONAL
+        parser.add_argument(parameter.name, **({"nargs": "+"} if many else {}))
+    given = vars(parser.parse_args())
+    arguments = [item for value in given.values() for item in (value if isinstance(value, list) else [value])]
+    die_with_parent()
+    started = time.monotonic()
+    try:
+        main(*arguments)
+    except ThoraxError as error:
+        fail(stage, str(error), 1)
+    except KeyboardInterrupt:
+        fail(stage, "interrupted; finished outputs are kept, half-written ones are not", 130)
+    except OSError as error:
+        if error.errno not in MACHINE_FAULTS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        fail(stage, f"{where}{MACHINE_FAULTS[error.errno]}, then run the same command again", 1)
+    log_cost(stage, arguments, time.monotonic() - started)
+
+
+def fail(stage: str, message: str, status: int) -> None:
+    sys.stdout.flush()
+    for line in message.splitlines():
+        print(f"{stage}: error: {line}", file=sys.stderr)
+    sys.stderr.flush()
+    # Worker threads of the libraries would hold a normal exit back until they are done.
+    os._exit(status)
+
+
+def die_with_parent() -> None:
+    """Have this process killed when its parent dies; workers call it as well."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the call above
+            os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        threading.Thread(target=watch_parent, args=(parent,), daemon=True).start()
+
+
+def watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_POLL_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def log_cost(stage: str, arguments: list[str], seconds: float) -> None:
+    """Write logs/<stage>/<arguments>.json: when, how long, how much memory. Losing it loses nothing else."""
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1024 if sys.platform == "linux" else 1
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * unit
+    cost = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
+            "peak_memory_mb": round(peak / 1e6), "cpus": usable_cpus()}
+    with contextlib.suppress(OSError):
+        path = Path("logs") / stage / ("-".join(arguments) + ".json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(cost, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def writing(target: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
+    """A temporary folder beside the folder `target` that takes its place, whole, when the block ends well.
+
+    Holds the lock of `target` meanwhile, waits `wait_s` seconds for it, and raises ThoraxError naming the holder if it
+    stays taken. After an exception the old `target` stands as it was.
+    """
+    with locked(target, wait_s), temporary(target) as fresh:
+        yield fresh
+        replace(fresh, target)
+
+
+@contextlib.contextmanager
+def writing_into(target: Path, purpose: str, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
+    """Like `writing`, for files that share the folder `target` with other stages' outputs: each file that the block
+    leaves in the temporary folder is moved there by a rename. `purpose` tells the sharers' locks apart."""
+    target.mkdir(parents=True, exist_ok=True)
+    with locked(target / purpose, wait_s), temporary(target / purpose) as fresh:
+        yield fresh
+        for path in sorted(fresh.iterdir()):
+            replace(path, target / path.name)
+
+
+@contextlib.contextmanager
+def temporary(target: Path) -> Iterator[Path]:
+    """An empty folder `.tmp-<name>` beside `target`: the same file system, so that a rename is enough. The name is
+    fixed, so that what a killed run left is found and removed."""
+    fresh = target.parent / f".tmp-{target.name}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def replace(fresh: Path, target: Path) -> None:
+    """Rename the file or folder `fresh` to `target`; an old folder there goes aside first, as no system call swaps
+    folders everywhere."""
+    if not target.is_dir():
+        os.replace(fresh, target)
+        return
+    aside = target.parent / f".tmp-old-{target.name}"
+    shutil.rmtree(aside, ignore_errors=True)
+    os.replace(target, aside)
+    os.replace(fresh, target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(target: Path, wait_s: float) -> Iterator[None]:
+    """Hold the lock file `.lock-<name>` beside `target`; the system frees it when the process dies, however."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.parent / f".lock-{target.name}"
+    with open(path, "a+") as file:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    file.seek(0)
+                    raise ThoraxError(f"{target}: process {file.read().strip() or '?'} is writing it; wait for that "
+                                      "process or stop it, then run the same command again") from None
+                time.sleep(0.1)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def usable_cpus() -> int:
+    """CPUs this process may use (a container's share can be smaller than the machine)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_worker(setup: Callable[[], None] | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage itself reports Ctrl-C, once
+    die_with_parent()
+    if setup:
+        setup()
+
+
+@contextlib.contextmanager
+def worker_pool(setup: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """One process per usable CPU, started afresh (a fork would copy the threads' locks); they die with the stage."""
+    pool = ProcessPoolExecutor(usable_cpus(), mp_context=get_context("spawn"), initializer=start_worker,
+                               initargs=(setup,))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
