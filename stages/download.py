@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from thorax import datasets, raw
+from thorax import datasets, fetch, raw
 from thorax.errors import ThoraxError
 from thorax.recipe import Dataset, Params, Phantom, load_params, load_study
 from thorax.running import run, writing
@@ -38,6 +38,21 @@ def bring(name: str, wanted: Dataset, settings: Phantom, params: Params, folder:
         raw.write_archive(folder / raw.ARCHIVE, twin, f"simulate {name}")
         files, read = raw.list_archive(folder / raw.ARCHIVE), raw.open_archive(folder / raw.ARCHIVE).read
         where, description = f"phantom {name}", {"kind": "archive", "source": "phantom"}
+    elif source == "kaggle" and hasattr(dataset, "KAGGLE"):
+        fetched = fetch.kaggle_archive(dataset.KAGGLE, wanted.version, fetch.cache_folder())
+        raw.link_archive(fetched, folder / raw.ARCHIVE)
+        files, read = raw.list_archive(folder / raw.ARCHIVE), raw.open_archive(folder / raw.ARCHIVE).read
+        version = fetch.version_of(fetched)
+        where = f"kaggle {dataset.KAGGLE} version {version}"
+        description = {"kind": "archive", "source": "kaggle", "slug": dataset.KAGGLE, "version": version}
+        description |= fetch.fingerprint(fetched)
+    elif source.startswith("archive:"):
+        # Referred to, as a folder is: the user keeps this file, and DVC would copy whatever lies in data/raw.
+        origin = Path(source.removeprefix("archive:")).expanduser()
+        where = f"params.yaml: source {source}"
+        fetch.check_archive(origin, where)
+        files, read = raw.list_archive(origin), raw.open_archive(origin).read
+        description = {"kind": "archive", "archive": str(origin)} | fetch.fingerprint(origin)
     elif source.startswith("folder:"):
         origin = Path(source.removeprefix("folder:")).expanduser()
         where = f"params.yaml: source {source}"
@@ -47,7 +62,7 @@ def bring(name: str, wanted: Dataset, settings: Phantom, params: Params, folder:
             return (origin / file).read_bytes()
     else:
         raise ThoraxError(f"params.yaml: source {source}: '{name}' cannot be fetched from there; download it by hand "
-                          f"({dataset.ORIGIN}) and say folder:<path>")
+                          f"({dataset.ORIGIN}) and say folder:<path> or archive:<path.zip>")
     films, skipped = datasets.films_of(name, wanted, files, read, where, assert_counts=source != "phantom")
     raw.write_manifest(folder, description, films, Counter(skipped), read)
     return films, skipped

@@ -37,9 +37,10 @@ def main(study: str, model: str) -> None:
             "training_films": len(training), "validation_films": len(validation),
             "films_sha256": artefacts.sha256(Path("data/enhanced") / study / f"{wanted.films}.npy"),
             "split_sha256": artefacts.sha256(Path("data/split") / study / "split.csv"),
-            "seed": params.seed, "computed_with": describe(params.threads), "kept_epoch": int(best["epoch"]),
-            "epochs": len(history), "validation": {name: round(float(best[name]), 6)
-                                                   for name in ("val_loss", "val_accuracy")}})
+            "seed": params.seed, "computed_with": describe(params.threads)})
+        summary = {"parameters": network.count_params(), "epochs": len(history), "kept_epoch": int(best["epoch"]),
+                   **{name: round(float(best[name]), 6) for name in ("val_loss", "val_accuracy")}}
+        (out / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(f"train: {study}: {model}: kept epoch {best['epoch']:.0f} of {len(history)}, validation accuracy "
           f"{best['val_accuracy']:.3f}")
 

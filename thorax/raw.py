@@ -1,4 +1,4 @@
-"""Raw data on disk: data/raw/<study>/<dataset>/ holds an archive, or the reference to a folder, and a manifest.
+"""Raw data on disk: data/raw/<study>/<dataset>/ holds an archive, or a reference to one or to a folder, and a manifest.
 
 `source.json` says which; `manifest.csv` has a row per film with its path, bytes, SHA-256 and what its data set knows of
 it. Films are read from the archive without extracting it.
@@ -6,6 +6,8 @@ it. Films are read from the archive without extracting it.
 
 import hashlib
 import json
+import os
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +29,14 @@ def write_archive(path: Path, members: Iterable[tuple[str, bytes]], title: str) 
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in tqdm(members, title, unit="file", disable=None):
             archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), data)
+
+
+def link_archive(archive: Path, target: Path) -> None:
+    """Put `archive` at `target` as a hard link, which costs no space, or as a copy where the disk has no links."""
+    try:
+        os.link(archive, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(archive, target)
 
 
 def list_folder(folder: Path, where: str) -> list[str]:
@@ -54,11 +64,13 @@ def reader(raw: Path) -> Callable[[str], bytes]:
     """The function that reads a file of the raw data `raw` (a folder with source.json) by its path."""
     source = json.loads((raw / "source.json").read_text())
     if source["kind"] == "archive":
-        return open_archive(raw / ARCHIVE).read
+        # The user's own archive is referred to; all others lie here.
+        return open_archive(Path(source["archive"]) if "archive" in source else raw / ARCHIVE).read
     return lambda name: (Path(source["folder"]) / name).read_bytes()
 
 
-def write_manifest(raw: Path, source: dict, films: pd.DataFrame, skipped: Counter, read: Callable[[str], bytes]) -> None:
+def write_manifest(raw: Path, source: dict, films: pd.DataFrame, skipped: Counter,
+                   read: Callable[[str], bytes]) -> None:
     """Write source.json and manifest.csv into `raw`; reads every film for its length and hash."""
     lengths, hashes = [], []
     for path in tqdm(films["path"], "hash films", unit="film", disable=None):

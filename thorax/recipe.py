@@ -58,8 +58,8 @@ class Section(BaseModel):
 
 def check_source(source: str) -> str:
     kind, _, rest = source.partition(":")
-    if source not in ("phantom", "kaggle") and not (kind == "folder" and rest):
-        raise contradiction("must be phantom, kaggle or folder:<path>")
+    if source not in ("phantom", "kaggle") and not (kind in ("folder", "archive") and rest):
+        raise contradiction("must be phantom, kaggle, folder:<path> or archive:<path.zip>")
     return source
 
 
@@ -112,9 +112,14 @@ class Params(Section):
 
 
 class Dataset(Section):
-    """Which labels are wanted and, for real films, how many there must be (`expected`, asserted)."""
+    """Which labels are wanted and, for real films, how many there must be (`expected`, asserted).
+
+    `version` is the one to fetch where the source is `kaggle`, counted from 1 as on the data set's page; without it
+    the current one is fetched, which may be another one tomorrow. Other sources do not look at it.
+    """
 
     labels: Annotated[list[Name], Field(min_length=1)]
+    version: Annotated[int, Field(ge=1)] | None = None
     parts: list[str] | None = None
     expected: dict[Name, Annotated[int, Field(ge=1)]] | None = None
 

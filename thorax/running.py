@@ -1,14 +1,13 @@
-"""How a stage runs: its arguments, its death with its parent, its errors in one line, its output in one piece.
+"""How a stage runs: its arguments, its errors in one line, its workers, its output in one piece.
 
 A killed `dvc repro` leaves the stage it started alive, and the next `dvc repro` starts the same stage again: two
-writers of one output, exit status 0, a wrong lock. Three things prevent it. A stage dies with its parent; it holds a
+writers of one output, exit status 0, a wrong lock. Three things prevent it. A stage dies with its parent (thorax/lifeline.py); it holds a
 lock on its output; and it writes under a temporary name that is renamed at the end. DVC ignores the temporary names and
 the locks (.dvcignore).
 """
 
 import argparse
 import contextlib
-import ctypes
 import errno
 import fcntl
 import inspect
@@ -18,7 +17,6 @@ import resource
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -27,16 +25,15 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from thorax.errors import ThoraxError
+from thorax.lifeline import die_with
 
 LOCK_WAIT_S = 30.0
-PARENT_POLL_S = 0.5
-PR_SET_PDEATHSIG = 1
 
 # Where the machine, not the recipe, is at fault: what to say instead of a traceback.
 MACHINE_FAULTS = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
-    errno.EFBIG: "the file is larger than this system allows (ulimit -f)",
+    errno.EFBIG: "the file is larger than this system allows; raise `ulimit -f`",
     errno.EROFS: "the disk is read-only; make it writable",
     errno.EACCES: "no permission; check owner and mode",
     errno.EPERM: "not permitted; check owner and mode",
@@ -57,7 +54,6 @@ def run(main: Callable[..., None]) -> None:
         parser.add_argument(parameter.name, **({"nargs": "+"} if many else {}))
     given = vars(parser.parse_args())
     arguments = [item for value in given.values() for item in (value if isinstance(value, list) else [value])]
-    die_with_parent()
     started = time.monotonic()
     try:
         main(*arguments)
@@ -80,23 +76,6 @@ def fail(stage: str, message: str, status: int) -> None:
     sys.stderr.flush()
     # Worker threads of the libraries would hold a normal exit back until they are done.
     os._exit(status)
-
-
-def die_with_parent() -> None:
-    """Have this process killed when its parent dies; workers call it as well."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call above
-            os.kill(os.getpid(), signal.SIGKILL)
-    else:
-        threading.Thread(target=watch_parent, args=(parent,), daemon=True).start()
-
-
-def watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_POLL_S)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def log_cost(stage: str, arguments: list[str], seconds: float) -> None:
@@ -189,19 +168,17 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def start_worker(setup: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage itself reports Ctrl-C, once
-    die_with_parent()
-    if setup:
-        setup()
-
-
 @contextlib.contextmanager
-def worker_pool(setup: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
+def worker_pool() -> Iterator[ProcessPoolExecutor]:
     """One process per usable CPU, started afresh (a fork would copy the threads' locks); they die with the stage."""
-    pool = ProcessPoolExecutor(usable_cpus(), mp_context=get_context("spawn"), initializer=start_worker,
-                               initargs=(setup,))
+    pool = ProcessPoolExecutor(usable_cpus(), mp_context=get_context("spawn"), initializer=die_with,
+                               initargs=(os.getpid(),))
+    # Ctrl-C goes to all processes; the stage alone reports it. Workers inherit that they are deaf to it.
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        for _ in range(usable_cpus()):
+            pool.submit(os.getpid)  # starts a worker, as none is idle
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -15,7 +15,7 @@ def part_of_task(study: str, variant: str, classes: dict[str, list[str]], part: 
     columns `class` (its name) and `split` added. Films of labels outside the task are left out."""
     folder = Path("data/enhanced") / study
     inputs, films = read(folder, variant)
-    split = pd.read_csv(Path("data/split") / study / "split.csv", dtype=str)
+    split = pd.read_csv(Path("data/split") / study / "split.csv", dtype=str, keep_default_na=False)
     if list(split["id"]) != list(films["id"]):
         raise ThoraxError(f"data/split/{study}/split.csv is of other films than {folder}/films.csv; run `dvc repro`")
     names = {label: name for name, labels in classes.items() for label in labels}

@@ -37,8 +37,10 @@ def fit(model: keras.Model, training: Examples, validation: Examples, recipe: Tr
         trained, inputs = trained_part(model, phase, recipe.augment, training, validation)
         run_phase(trained, inputs, phase, number, recipe, weights, seed, best, rows, callbacks)
     best.restore()
-    # The state in which it was trained says nothing about the finished model.
-    model.trainable = True
+    # The state in which it was trained says nothing about the finished model. Layer by layer: to assign the model the
+    # value that it has is passed over under TensorFlow, whatever its layers have.
+    for layer in model.layers:
+        layer.trainable = True
     history = pd.DataFrame(rows)
     history["kept"] = (history["epoch"] == best.epoch).astype(int)
     return history

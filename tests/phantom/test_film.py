@@ -46,7 +46,8 @@ def test_films_are_byte_identical_in_another_process(films):
         "from thorax.phantom import FINDINGS, plan_films, render_film\n"
         "for plan in plan_films(dict.fromkeys(FINDINGS, 5), seed=7, films_per_patient=(1, 2))[::9]:\n"
         f"    film = render_film(plan, {SIZE})\n"
-        "    print(plan.film_id, sha256(film.image.tobytes() + film.lung_mask.tobytes() + film.lesion_mask.tobytes()).hexdigest())\n"
+        "    parts = (film.image, film.lung_mask, film.lesion_mask)\n"
+        "    print(plan.film_id, sha256(b''.join(part.tobytes() for part in parts)).hexdigest())\n"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
     elsewhere = dict(line.split() for line in out.splitlines())
@@ -54,7 +55,9 @@ def test_films_are_byte_identical_in_another_process(films):
 
 
 def test_no_two_films_are_near_duplicates(films):
-    thumbs = np.stack([cv2.resize(film.image, (16, 16), interpolation=cv2.INTER_AREA).ravel() for film in films.values()])
+    thumbs = np.stack(
+        [cv2.resize(film.image, (16, 16), interpolation=cv2.INTER_AREA).ravel() for film in films.values()]
+    )
     thumbs = (thumbs - thumbs.mean(1, keepdims=True)) / thumbs.std(1, keepdims=True)
     cosine = thumbs @ thumbs.T / thumbs.shape[1] - 2 * np.eye(len(thumbs))
     assert cosine.max() < 0.99
@@ -63,7 +66,7 @@ def test_no_two_films_are_near_duplicates(films):
 def test_lungs_cover_a_plausible_part_of_the_film_on_both_sides_and_are_darker_than_what_lies_between(films):
     for film in films.values():
         assert 0.15 < film.lung_mask.mean() < 0.45
-        count, _, stats, _ = cv2.connectedComponentsWithStats(film.lung_mask.astype(np.uint8))
+        _, _, stats, _ = cv2.connectedComponentsWithStats(film.lung_mask.astype(np.uint8))
         assert (stats[1:, cv2.CC_STAT_AREA] > 0.04 * SIZE * SIZE).sum() == 2
         inside = film.image[film.lung_mask].mean()
         hull = np.zeros((SIZE, SIZE), np.uint8)
@@ -89,7 +92,7 @@ def test_the_lesion_mask_is_empty_exactly_for_normal_films(films):
 
 
 @pytest.mark.parametrize("finding", FINDINGS[1:])
-@pytest.mark.parametrize("severity", [0.02, 1.0])
+@pytest.mark.parametrize("severity", [0.01, 1.0])
 def test_the_slightest_and_the_gravest_lesion_are_masked_inside_the_chest(finding, severity):
     for plan in [plan for plan in PLANS if plan.finding == finding][:3]:
         film = render_film(replace(plan, severity=severity), SIZE)
@@ -103,15 +106,20 @@ def test_the_finding_changes_the_pixels_of_its_mask_and_few_others(finding, film
     for plan in [plan for plan in PLANS if plan.finding == finding][:4]:
         film, healthy = films[plan.film_id], render_film(replace(plan, finding="normal"), SIZE)
         assert (film.lung_mask == healthy.lung_mask).all()
-        change = np.abs(film.image.astype(float) - healthy.image)
-        assert change[film.lesion_mask].mean() > 1.5 * change[~film.lesion_mask].mean()
+        # The window follows the picture, so a lesion shifts all gray levels: taken out by a fit on the other pixels.
+        after, before = film.image.astype(float), healthy.image.astype(float)
+        fit = np.polyfit(before[~film.lesion_mask], after[~film.lesion_mask], 3)
+        change = np.abs(after - np.polyval(fit, before))
+        assert change[film.lesion_mask].mean() > 2.0 * change[~film.lesion_mask].mean()
 
 
 @pytest.mark.parametrize("finding", FINDINGS[1:])
 def test_a_graver_case_differs_more_from_the_healthy_film(finding):
     plan = next(plan for plan in PLANS if plan.finding == finding)
     healthy = render_film(replace(plan, finding="normal"), SIZE).image.astype(float)
-    change = [np.abs(render_film(replace(plan, severity=severity), SIZE).image - healthy).mean() for severity in (0.05, 0.95)]
+    change = [
+        np.abs(render_film(replace(plan, severity=severity), SIZE).image - healthy).mean() for severity in (0.05, 0.95)
+    ]
     assert change[1] > 1.5 * change[0]
 
 
@@ -127,7 +135,9 @@ def test_pneumothorax_is_one_sided_and_covid_two_sided(films):
 
 def test_a_pneumothorax_is_darker_than_the_lung_it_replaces():
     for plan in [plan for plan in PLANS if plan.finding == "pneumothorax"][:3]:
-        film, healthy = (render_film(replace(plan, finding=finding, severity=0.9), SIZE) for finding in ("pneumothorax", "normal"))
+        film, healthy = (
+            render_film(replace(plan, finding=finding, severity=0.9), SIZE) for finding in ("pneumothorax", "normal")
+        )
         inside = film.lesion_mask & film.lung_mask
         outside = ~film.lesion_mask & ~film.lung_mask
         gain = film.image.astype(float) - healthy.image
@@ -153,7 +163,12 @@ def test_scanners_look_different_on_one_and_the_same_patient():
 def test_a_larger_film_shows_the_same_patient():
     plan = PLANS[3]
     small, large = render_film(plan, 96), render_film(plan, 192)
-    assert cv2.resize(large.lung_mask.astype(np.uint8), (96, 96), interpolation=cv2.INTER_NEAREST).astype(bool)[small.lung_mask].mean() > 0.95
+    assert (
+        cv2.resize(large.lung_mask.astype(np.uint8), (96, 96), interpolation=cv2.INTER_NEAREST)
+        .astype(bool)[small.lung_mask]
+        .mean()
+        > 0.95
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,6 +201,8 @@ def test_the_contact_sheet_has_a_labelled_pair_of_rows_per_finding():
 def test_the_command_writes_a_contact_sheet(tmp_path):
     out = tmp_path / "sheet.png"
     subprocess.run(
-        [sys.executable, "-m", "thorax.phantom", str(out), "--patients", "1", "--image-size", "64"], check=True, timeout=60
+        [sys.executable, "-m", "thorax.phantom", str(out), "--patients", "1", "--image-size", "64"],
+        check=True,
+        timeout=60,
     )
     assert cv2.imread(str(out), cv2.IMREAD_GRAYSCALE).shape == (6 * 150, 64)

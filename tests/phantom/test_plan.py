@@ -1,6 +1,7 @@
 """Which films exist: stable, anonymous, and independent of the scanner unless told otherwise."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_patient_numbers_do_not_reveal_the_finding():
     assert plans == sorted(plans, key=lambda plan: plan.film_id)
     ordered = [plan.finding for plan in plans]
     # neither runs of one finding nor a fixed rotation, and every finding in the first and in the last third
-    follows = sum(a == b for a, b in zip(ordered, ordered[1:], strict=False)) / len(ordered)
+    follows = sum(a == b for a, b in pairwise(ordered)) / len(ordered)
     assert 0.10 < follows < 0.25
     residues = Counter((int(plan.patient[1:]) % 6, plan.finding) for plan in plans)
     assert max(residues.values()) < 70 and len(residues) == 36

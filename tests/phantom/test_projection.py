@@ -95,7 +95,9 @@ def test_beer_lambert_holds_without_scatter():
 def test_scatter_lowers_the_contrast_of_what_is_dense():
     attenuation = np.full((64, 64), 1.5, np.float32)
     attenuation[:, 24:40] = 4.5
-    contrast = [np.ptp(-np.log(detected(attenuation, 4.0, ratio, 1e9, np.random.default_rng(0)))) for ratio in (0.0, 0.5)]
+    contrast = [
+        np.ptp(-np.log(detected(attenuation, 4.0, ratio, 1e9, np.random.default_rng(0)))) for ratio in (0.0, 0.5)
+    ]
     assert contrast[1] < 0.8 * contrast[0]
 
 

@@ -19,7 +19,8 @@ from thorax.recipe import Phantom
 from thorax.running import worker_pool
 
 TITLE = "chest X-ray images (pneumonia), Kermany 2018"
-ORIGIN = "Kaggle paultimothymooney/chest-xray-pneumonia"
+KAGGLE = "paultimothymooney/chest-xray-pneumonia"
+ORIGIN = f"Kaggle {KAGGLE}"
 LICENCE = "CC BY 4.0"
 CITATION = "Kermany et al., Cell 172:1122 (2018), doi 10.1016/j.cell.2018.02.010"
 LABELS = ("normal", "bacteria", "virus")

@@ -7,6 +7,7 @@ that any layer can be reached after saving and loading.
 
 import importlib
 import inspect
+import re
 
 from thorax.backend import keras
 from thorax.errors import ThoraxError
@@ -34,13 +35,18 @@ def build(architecture: str, arguments: dict, head_steps: list, classes: int, im
     film = film_input(image_size)
     try:
         maps = features(film, weights, **arguments)
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # of any type: a failed download is a bare Exception, a broken file an OSError
         raise ThoraxError(f"architecture '{architecture}' cannot be built for films of {image_size}x{image_size} with "
-                          f"arguments {arguments} and weights '{weights}': {reason}") from None
+                          f"arguments {arguments} and weights '{weights}': {reason(error)}") from None
     # A flat graph needs a name for the end of the base, whatever its last layer is called.
     maps = keras.layers.Activation("linear", name=FEATURES)(maps)
     return keras.Model(film, head(maps, head_steps, classes), name=architecture)
+
+
+def reason(error: Exception) -> str:
+    """The line of a Keras error that says what is wrong, in plain text; the first one may only say where."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("Exception encountered")), type(error).__name__)
 
 
 def base_layers(model: keras.Model) -> list:

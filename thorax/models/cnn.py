@@ -15,6 +15,10 @@ def features(film, weights: str, filters=(16, 32, 64, 128), convolutions: int = 
     """
     if weights != "none":
         raise ValueError("it is trained from scratch; set weights to none")
+    if not isinstance(batch_norm, bool):  # in YAML 1.2 `no` is text, and any text would count as true
+        raise TypeError(f"batch_norm must be true or false, not {batch_norm!r}")
+    if not filters or convolutions < 1:
+        raise ValueError("it needs at least one block (filters) of at least one convolution (convolutions)")
     maps = one_channel(film)
     for count in filters:
         for _ in range(convolutions):

@@ -18,7 +18,7 @@ def head(features, steps: list, classes: int):
 
     The layers named `pooled` and `logits` are where training caches a frozen base's output and where Grad-CAM starts.
     """
-    if not steps or steps[0] not in POOLINGS:
+    if not steps or not isinstance(steps[0], str) or steps[0] not in POOLINGS:
         raise ThoraxError(f"head: the first step must be one of {', '.join(POOLINGS)}, not {steps[:1]}")
     values = POOLINGS[steps[0]](name="pooled")(features)
     for step in steps[1:]:
@@ -34,6 +34,8 @@ def layer_of(step):
     if name not in STEPS:
         raise ThoraxError(f"head: unknown step '{name}'; {suggest(name, STEPS)}")
     try:
+        if isinstance(value, bool):  # would pass as 0 or 1
+            raise TypeError("it must be a number")
         return STEPS[name](value)
     except (TypeError, ValueError) as error:
         raise ThoraxError(f"head: {name}: {value!r} is not allowed: {str(error).splitlines()[0]}") from None

@@ -1,5 +1,6 @@
-"""Who is on the film: the measures of a patient and how the patient stands before the detector, and the shape of the chest that
-follows. All lengths in mm; the means are those of adults (chest 27 x 18 cm inside, lungs 23 cm high, heart about half as wide as the chest).
+"""Who is on the film: the measures of a patient and how the patient stands before the detector, and the shape of the
+chest that follows. All lengths in mm; the means are those of adults (chest 27 x 18 cm inside, lungs 23 cm high, heart
+about half as wide as the chest).
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Patient:
     clavicle_y: float
     shoulder: float  # y of the shoulders
     marking: float  # prominence of the vessels, ratio
-    stroma: float  # share of tissue in the lung at full inspiration, .2 to .32 (ICRP 110: .26 g/cm3 by volume on average)
+    stroma: float  # share of tissue in the lung at full inspiration; ICRU 44 gives an inflated lung .26 g/cm3
     gas: float  # radius of the gas bubble in the stomach
 
 
@@ -81,7 +82,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
         apex_x=width * _around(rng, 0.40, 0.03),
         fullness=_around(rng, 2.0, 0.18),
         fat=10.0 + 22.0 * min(habitus, 2.5),
-        breast=max(0.0, _around(rng, 15.0 if female else 2.0, 6.0)) * (0.7 + 0.3 * min(habitus, 2.0)),
+        breast=max(0.0, _around(rng, 11.0 if female else 1.0, 5.0)) * (0.7 + 0.3 * min(habitus, 2.0)),
         breast_y=_around(rng, 62.0, 14.0) * size,
         heart=size * _around(rng, 1.0, 0.10),
         heart_tilt=_around(rng, 0.72, 0.16),
@@ -112,11 +113,11 @@ def draw_pose(rng: np.random.Generator, patient: Patient, view: str) -> Pose:
     return Pose(
         inspiration=float(np.clip(rng.normal(0.55 if bedside else 0.75, 0.22), 0.05, 1.0)),
         turn=_around(rng, 0.0, 0.085 if bedside else 0.06),
-        roll=_around(rng, 0.0, 0.065 if bedside else 0.045),
-        shift_x=_around(rng, 0.0, 11.0),
-        shift_y=_around(rng, 0.0, 13.0),
+        roll=_around(rng, 0.0, 0.045 if bedside else 0.03),
+        shift_x=_around(rng, 0.0, 8.0),
+        shift_y=_around(rng, 0.0, 10.0),
         # The field is collimated to the patient, more or less tightly.
-        field=max(2.0 * patient.width * 1.10, patient.height) * _around(rng, 1.18, 0.06),
+        field=max(2.0 * patient.width * 1.10, patient.height) * _around(rng, 1.19, 0.05),
         arms=_around(rng, 52.0, 14.0),
         scapula=_around(rng, 0.74 if bedside else 0.90, 0.07),
     )
@@ -132,20 +133,28 @@ def dome_rise(pose: Pose) -> float:
     return 38.0 * (1.0 - pose.inspiration)
 
 
-def lung_section(patient: Patient, pose: Pose, y: np.ndarray, lateral_gap: np.ndarray | float = 0.0):
-    """Axial section of one lung at heights y (N,): (inner, outer, depth) mm, the first two as distances from the midline.
+def lung_section(patient: Patient, pose: Pose, y: np.ndarray):
+    """Axial section of one lung at heights y (N,): (inner, outer, depth) mm, the first two as distances from the
+    midline.
 
-    The section is |u|^3 + (z / depth)^2 <= 1 with u = -1 at the inner and +1 at the outer border. Above the apex and below the recess
-    inner = outer. lateral_gap: mm taken off the outer border (pneumothorax).
+    The section is |u|^3 + (z / depth)^2 <= 1 with u = -1 at the inner and +1 at the outer border. Above the
+    apex and below the recess inner = outer.
     """
     rise = (y - patient.apex) / (recess(patient, pose) - patient.apex)
     inside = (rise > 0) & (rise < 1)
     rise = np.clip(rise, 0.0, 1.0)
     power = patient.fullness
     shoulder = (1.0 - (1.0 - np.minimum(rise / 0.72, 1.0)) ** power) ** (1.0 / power)
-    outer = patient.apex_x + (patient.width - patient.apex_x) * shoulder * (1.0 - 0.10 * np.maximum(rise - 0.72, 0.0) / 0.28)
-    inner = patient.apex_x - (patient.apex_x - 13.0) * (1.0 - (1.0 - np.minimum(rise / 0.35, 1.0)) ** 2.2) ** (1.0 / 2.2)
-    outer = outer - lateral_gap
+    outer = patient.apex_x + (patient.width - patient.apex_x) * shoulder * (
+        1.0 - 0.10 * np.maximum(rise - 0.72, 0.0) / 0.28
+    )
+    medial = (1.0 - (1.0 - np.minimum(rise / 0.35, 1.0)) ** 2.2) ** (1.0 / 2.2)
+    inner = patient.apex_x - (patient.apex_x - 13.0) * medial
     inner = np.minimum(inner, outer)
-    depth = patient.depth * (0.35 + 0.65 * shoulder) * np.sqrt(np.maximum(1.0 - (np.maximum(rise - 0.80, 0.0) / 0.2) ** 2, 0.0))
-    return np.where(inside, inner, patient.apex_x), np.where(inside, outer, patient.apex_x), np.where(inside, depth, 0.0)
+    foot = np.sqrt(np.maximum(1.0 - (np.maximum(rise - 0.80, 0.0) / 0.2) ** 2, 0.0))
+    depth = patient.depth * (0.35 + 0.65 * shoulder) * foot
+    return (
+        np.where(inside, inner, patient.apex_x),
+        np.where(inside, outer, patient.apex_x),
+        np.where(inside, depth, 0.0),
+    )

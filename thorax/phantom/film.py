@@ -16,8 +16,9 @@ from thorax.phantom.scanner import SCANNERS, display
 class Film:
     """A picture and what is known about it, all (H, W) and in register.
 
-    image: uint8, bone white, air black. lung_mask: bool, both lung fields as outlined on a film (without heart, dome and what lies
-    behind them; with the air of a pneumothorax). lesion_mask: bool, extent of the finding, empty for a normal film.
+    image: uint8, bone white, air black. lung_mask: bool, both lung fields as outlined on a film (without heart, dome
+    and what lies behind them; with the air of a pneumothorax). lesion_mask: bool, extent of the finding, empty for a
+    normal film.
     """
 
     image: np.ndarray
@@ -28,8 +29,8 @@ class Film:
 def render_film(plan: FilmPlan, image_size: int = 256) -> Film:
     """Simulate one film of `image_size` x `image_size` pixels (64 to 1024), about 1.4 mm each at 256.
 
-    The bytes depend on the plan and the size alone: not on the process, the order or the other films. Raises ValueError for a plan
-    with an unknown finding, scanner or view, a severity outside 0 to 1, or a size out of range.
+    The bytes depend on the plan and the size alone: not on the process, the order or the other films. Raises
+    ValueError for a plan with an unknown finding, scanner or view, a severity outside 0 to 1, or a size out of range.
     """
     _check(plan, image_size)
     number = int(plan.patient[1:])
@@ -43,14 +44,17 @@ def render_film(plan: FilmPlan, image_size: int = 256) -> Film:
     beam = _beam(patient, pose, plan.view, image_size)
     lungs = organs.lungs(patient, pose, beam)
     blood, bronchi = tubes.vessels(patient, pose, beam, tubes.vessel_tree(shared))
-    lesion = _lesion(plan, anatomy_case := Case(patient, pose, beam, lungs, blood, bronchi, plan.severity, rng(LESION, 0), rng(LESION_FILM)))
-    attenuation = _attenuation(anatomy_case, lesion, rng(TEXTURE))
+    case = Case(patient, pose, beam, lungs, blood, bronchi, plan.severity, rng(LESION, 0), rng(LESION_FILM))
+    lesion = _lesion(plan, case)
+    attenuation = _attenuation(case, lesion, rng(TEXTURE))
 
     centre = ((image_size - 1) / 2, (image_size - 1) / 2)
     roll = cv2.getRotationMatrix2D(centre, float(np.degrees(pose.roll)), 1.0)
 
     def rolled(image: np.ndarray, interpolation: int) -> np.ndarray:
-        return cv2.warpAffine(image, roll, (image_size, image_size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.warpAffine(
+            image, roll, (image_size, image_size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+        )
 
     look_rng = rng(SCANNER)
     look = SCANNERS[plan.scanner]
@@ -105,7 +109,9 @@ def _attenuation(case: Case, lesion: Lesion, texture: np.random.Generator) -> np
     soft[window] -= gas
     # The tissue of the lung is shared by less air when inspiration is poor, and gravity packs it towards the base.
     stroma = patient.stroma * (1.28 - 0.28 * pose.inspiration) * (0.86 + 0.28 * np.clip(lungs.rise, 0, 1))[:, None]
-    grain = 1.0 + 0.035 * cloud(texture, beam, 10.0) + 0.04 * cloud(texture, beam, 28.0) + 0.05 * cloud(texture, beam, 80.0)
+    grain = (
+        1.0 + 0.02 * cloud(texture, beam, 10.0) + 0.03 * cloud(texture, beam, 28.0) + 0.05 * cloud(texture, beam, 80.0)
+    )
     mu_lung = (MU_LUNG_TISSUE * stroma * grain).astype(np.float32)
     aerated = lungs.path - lesion.air
     covered = aerated / np.maximum(lungs.cavity, 1.0)  # vessels go where the lung goes

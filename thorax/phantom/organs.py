@@ -15,9 +15,9 @@ SIDES = (-1.0, 1.0)  # the patient's right lung is on the left of the film
 class Lungs:
     """Both lungs on the film. Arrays (H, W) float32 unless said.
 
-    path: mm of lung along the ray with heart, mediastinum and diaphragm taken out. cavity: the same with nothing taken out.
-    across: -1 inner to +1 outer border of its lung, outside beyond that. rise: (H,) 0 apex to 1 recess. side: (W,) -1 or +1.
-    field: bool, the lung as one outlines it on a film: clear of heart, mediastinum and dome.
+    path: mm of lung along the ray with heart, mediastinum and diaphragm taken out. cavity: the same with nothing
+    taken out. across: -1 inner to +1 outer border of its lung, outside beyond that. rise: (H,) 0 apex to 1 recess.
+    side: (W,) -1 or +1. field: bool, the lung as one outlines it on a film: clear of heart, mediastinum and dome.
     """
 
     path: np.ndarray
@@ -29,16 +29,27 @@ class Lungs:
 
 
 def trunk(patient: Patient, pose: Pose, beam: Beam) -> np.ndarray:
-    """Path through skin, fat and muscle of neck, chest, shoulders, arms, abdomen and breasts, mm (H, W), lungs not yet taken out."""
+    """Path through skin, fat and muscle of neck, chest, shoulders, arms, abdomen and breasts, mm (H, W), lungs not
+    yet taken out."""
     scale = magnification(beam, 0.0)
     x, y = beam.x / scale, beam.y / scale
     chest = patient.width + 0.6 * patient.fat + 10.0
     neck = patient.apex - 52.0
-    levels = [neck - 60, neck, patient.apex - 12, patient.shoulder + 14, patient.shoulder + 70, patient.shoulder + 120, 400]
+    levels = [
+        neck - 60,
+        neck,
+        patient.apex - 12,
+        patient.shoulder + 14,
+        patient.shoulder + 70,
+        patient.shoulder + 120,
+        400,
+    ]
     half_width = np.interp(y, levels, [58, 61, 104, chest * 1.30, chest * 1.16, chest, chest * 1.02])
     half_width = cv2.blur(half_width[:, None], (1, 2 * int(14 / beam.pitch) + 1), borderType=cv2.BORDER_REPLICATE)[:, 0]
     half_depth = np.interp(
-        y, [*levels[:3], 0.0, recess(patient, pose), 400], [56, 58, 62, patient.depth, patient.depth + 4, patient.depth + 6]
+        y,
+        [*levels[:3], 0.0, recess(patient, pose), 400],
+        [56, 58, 62, patient.depth, patient.depth + 4, patient.depth + 6],
     ) + 0.55 * patient.fat * np.interp(y, [neck, 0, 150], [0.4, 0.9, 1.3])
     across = np.minimum((x[None, :] / half_width[:, None].astype(np.float32)) ** 2, 1.0)
     path = np.sqrt(1.0 - across * np.sqrt(across)) * (2.0 * half_depth[:, None].astype(np.float32))
@@ -83,9 +94,17 @@ def _mediastinum(patient: Patient, pose: Pose, beam: Beam):
     column = patient.mediastinum
     bodies = (
         # centre, semi-axes, tilt
-        ((x0 + 27 * size, heart_y, 24.0), (68 * size, 46 * size, 46 * size), patient.heart_tilt * (1 - low / 60)),  # left ventricle
+        (
+            (x0 + 27 * size, heart_y, 24.0),
+            (68 * size, 46 * size, 46 * size),
+            patient.heart_tilt * (1 - low / 60),
+        ),  # left ventricle
         ((x0 - 16 * size, heart_y - 2, 22.0), (29 * size, 48 * size, 36 * size), 0.0),  # right atrium
-        ((x0 + 20 * size, heart_y - 42 * size, 14.0), (24 * size, 26 * size, 28 * size), 0.3),  # pulmonary trunk, left appendage
+        (
+            (x0 + 20 * size, heart_y - 42 * size, 14.0),
+            (24 * size, 26 * size, 28 * size),
+            0.3,
+        ),  # pulmonary trunk, left appendage
         ((21.0, apex + 74, -12.0), (patient.aorta, patient.aorta * 1.15, 36.0), 0.0),  # aortic knob
         ((-6.0, apex + 60, -4.0), (column, 105.0, 58.0), 0.0),  # superior vena cava, trachea, vessels to neck and arms
         ((4.0, heart_y, -30.0), (column * 0.95, 200.0, 62.0), 0.0),  # oesophagus, descending aorta, roots of the lungs
@@ -96,7 +115,8 @@ def _mediastinum(patient: Patient, pose: Pose, beam: Beam):
 
 
 def _domes(patient: Patient, pose: Pose, beam: Beam):
-    """Rows below the higher dome and the half chord of the abdomen there: two domes, each a column below its own equator."""
+    """Rows below the higher dome and the half chord of the abdomen there: two domes, each a column below its own
+    equator."""
     scale = magnification(beam, 0.0)
     x, y = beam.x / scale, beam.y / scale
     tops = {-1.0: patient.right_dome - dome_rise(pose), 1.0: patient.left_dome - 0.9 * dome_rise(pose)}
@@ -113,12 +133,20 @@ def _domes(patient: Patient, pose: Pose, beam: Beam):
 def airways(patient: Patient, beam: Beam) -> np.ndarray:
     """Path through the air of trachea and main bronchi, mm (H, W)."""
     carina = patient.apex + 92.0
-    lines = (((0.0, patient.apex - 110.0), (-3.0, carina), 8.0), ((-3.0, carina), (-40.0, carina + 30), 5.5), ((-3.0, carina), (46.0, carina + 38), 5.0))
+    lines = (
+        ((0.0, patient.apex - 110.0), (-3.0, carina), 8.0),
+        ((-3.0, carina), (-40.0, carina + 30), 5.5),
+        ((-3.0, carina), (46.0, carina + 38), 5.0),
+    )
     points, volume = [], []
     for start, end, radius in lines:
         length = np.hypot(end[0] - start[0], end[1] - start[1])
         share = (np.arange(int(length)) + 0.5) / int(length)
-        points.append(np.stack([start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]), share * 0 - 15], 1))
+        points.append(
+            np.stack(
+                [start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]), share * 0 - 15], 1
+            )
+        )
         volume.append(np.full(len(share), np.pi * radius**2 * length / len(share)))
     return blurred(splat(beam, np.concatenate(points), np.concatenate(volume)), 4.0 / beam.pitch)
 
@@ -126,6 +154,7 @@ def airways(patient: Patient, beam: Beam) -> np.ndarray:
 def stomach_gas(patient: Patient, pose: Pose, beam: Beam):
     """Window and path of the gas bubble below the left dome, mm."""
     top = patient.left_dome - 0.9 * dome_rise(pose) + 10.0 + patient.gas * 0.6
-    window, half, _ = ellipsoid(beam, (0.45 * patient.width, top, 10.0), (1.3 * patient.gas + 1, 0.6 * patient.gas + 1, patient.gas + 1))
+    window, half, _ = ellipsoid(
+        beam, (0.45 * patient.width, top, 10.0), (1.3 * patient.gas + 1, 0.6 * patient.gas + 1, patient.gas + 1)
+    )
     return window, 2.0 * half
-

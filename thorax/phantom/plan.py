@@ -12,22 +12,26 @@ from thorax.phantom.scanner import SCANNERS
 
 FINDINGS: tuple[str, ...] = ("normal", "covid", "bacterial", "viral", "opacity", "pneumothorax")
 
-# One scanner per finding: what `confound` = 1 turns into "the scanner is the diagnosis", as in sets merged from several hospitals.
+# One scanner per finding: what `confound` = 1 turns into "the scanner is the diagnosis", as in sets merged from
+# several hospitals.
 SCANNER_OF_FINDING: dict[str, str] = dict(zip(FINDINGS, SCANNERS, strict=True))
 
 # What a stream of random numbers is for; part of its key, so that drawing more for one purpose leaves the others alone.
-PLAN, ANATOMY, POSE, LESION, LESION_FILM, TEXTURE, SCANNER, NOISE = range(8)
+PLAN, ANATOMY, POSE, LESION, LESION_FILM, TEXTURE, SCANNER, NOISE = range(1, 9)
 
-PATIENTS_PER_BLOCK = 9996  # patient numbers are a permutation of blocks of this many; a multiple of the six findings, 4 digits
+SEVERITY_BETA = (2.6, 1.2)  # at presentation: mean .68, about 4 % below .2
+EARLY, EARLY_SEVERITY = 0.04, 0.01  # share of patients filmed before the disease can be seen: what no model can call
+PATIENTS_PER_BLOCK = 9996  # patient numbers are permuted in blocks of this many; a multiple of 6
 
 
 @dataclass(frozen=True)
 class FilmPlan:
     """All that `render_film` needs to know about one film.
 
-    film_id: "p0003_1", patient and film number. patient: "p0003". film: 1, 2, ... within the patient. finding: one of FINDINGS.
-    severity: extent and density of the finding, 0 (invisible) to 1 (textbook); it is drawn for every patient, a normal film
-    ignores it. scanner: a key of SCANNERS. view: "PA" (standing, source 1.8 m) or "AP" (bedside, 1.1 m). seed: of the whole set.
+    film_id: "p0003_1", patient and film number. patient: "p0003". film: 1, 2, ... within the patient. finding: one of
+    FINDINGS. severity: extent and density of the finding, 0 (invisible) to 1 (textbook); it is drawn for every
+    patient, a normal film ignores it. scanner: a key of SCANNERS. view: "PA" (standing, source 1.8 m) or "AP" (bedside,
+    1.1 m). seed: of the whole set.
     """
 
     film_id: str
@@ -46,30 +50,32 @@ def stream(seed: int, patient: int, film: int, purpose: int) -> np.random.Genera
 
 
 def _patient_number(seed: int, finding: int, index: int) -> int:
-    """Number of the `index`-th patient with `finding`: unique, stable when patients are added, and silent about the finding."""
+    """Number of the `index`-th patient with `finding`: unique, stable when patients are added, and silent about the
+    finding."""
     block, slot = divmod(len(FINDINGS) * index + finding, PATIENTS_PER_BLOCK)
-    permutation = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, block]))).permutation(PATIENTS_PER_BLOCK)
+    permutation = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, block]))).permutation(
+        PATIENTS_PER_BLOCK
+    )
     return block * PATIENTS_PER_BLOCK + int(permutation[slot])
 
 
 def _plan_patient(seed: int, number: int, finding: str, confound: float, least: int, most: int) -> list[FilmPlan]:
     history = stream(seed, number, 0, PLAN)
     films = least + int(history.integers(0, most - least + 1))
-    # Severity at presentation: broad, most cases plain, a tail of early disease that nobody can call. The course drifts.
     onset, drift = history.beta(*SEVERITY_BETA), history.normal(0.0, 0.10)
+    if history.random() < EARLY:
+        onset = EARLY_SEVERITY
+    steady = min(onset / 0.2, 1.0)  # slight disease changes little from film to film
     plans = []
     for film in range(1, films + 1):
         rng = stream(seed, number, film, PLAN)
-        severity = float(np.clip(onset + drift * (film - 1) + rng.normal(0.0, 0.07), 0.02, 1.0))
+        severity = float(np.clip(onset + steady * (drift * (film - 1) + rng.normal(0.0, 0.07)), 0.01, 1.0))
         drawn, tied, view_draw = list(SCANNERS)[int(rng.integers(len(SCANNERS)))], rng.random() < confound, rng.random()
         scanner = SCANNER_OF_FINDING[finding] if tied else drawn
         view = "AP" if view_draw < SCANNERS[scanner].ap_share else "PA"
         patient = f"p{number:04d}"
         plans.append(FilmPlan(f"{patient}_{film}", patient, film, finding, round(severity, 4), scanner, view, seed))
     return plans
-
-
-SEVERITY_BETA = (2.6, 1.3)  # mean .67, about 4 % below .2
 
 
 def plan_films(
@@ -93,7 +99,9 @@ def plan_films(
     if not 0.0 <= confound <= 1.0:
         raise ValueError(f"confound is {confound!r}; allowed: 0 to 1")
     if len(films_per_patient) != 2 or not 1 <= films_per_patient[0] <= films_per_patient[1]:
-        raise ValueError(f"films_per_patient is {films_per_patient!r}; allowed: (fewest, most) with 1 <= fewest <= most")
+        raise ValueError(
+            f"films_per_patient is {films_per_patient!r}; allowed: (fewest, most) with 1 <= fewest <= most"
+        )
     numbered = [
         (_patient_number(int(seed), FINDINGS.index(finding), index), finding)
         for finding, count in patients.items()

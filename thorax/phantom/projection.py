@@ -1,10 +1,10 @@
 """From bodies to photons: beam geometry, line integrals, Beer-Lambert, scatter and quantum noise.
 
 Coordinates in mm, origin in the middle of the chest: x to the patient's left (right on the film), y down, z forward.
-Line integrals are exact along a ray that is parallel to z inside one body; divergence of the beam enters as the magnification of each
-body (or each point of a tube) at its own depth. The error of that is below 1 % of a chord at 1.8 m.
-Attenuation: mu/rho of the ICRU-44 tissues at 60 keV, about the mean energy of a 120 kVp chest beam behind the patient
-(Hubbell & Seltzer, NIST SRD 126), times density.
+Line integrals are exact along a ray that is parallel to z inside one body; divergence of the beam enters as the
+magnification of each body (or each point of a tube) at its own depth. The error of that is below 1 % of a chord at
+1.8 m. Attenuation: mu/rho of the ICRU-44 tissues at 60 keV, about the mean energy of a 120 kVp chest beam behind the
+patient (Hubbell & Seltzer, NIST SRD 126), times density.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,22 @@ import cv2
 import numpy as np
 
 # Linear attenuation coefficients, 1/mm.
-MU_SOFT = 0.2048 * 1.05 / 10  # skeletal muscle, 1.05 g/cm3; adipose tissue (.1974 * .95) is averaged in through body size
+# skeletal muscle of 1.05 g/cm3; adipose tissue (.1974 * .95) is averaged in through the size of the body
+MU_SOFT = 0.2048 * 1.05 / 10
 MU_CORTICAL = 0.3148 * 1.92 / 10  # cortical bone
 MU_TRABECULAR = 0.2600 * 1.18 / 10  # spongy bone with marrow, between the two by mass
 MU_LUNG_TISSUE = 0.2053 * 1.05 / 10  # lung tissue without air: times the fraction of tissue, .2 to .35 by inspiration
 
 SOURCE_MM = {"PA": 1800.0, "AP": 1100.0}  # focus to detector
 MIDPLANE_MM = 140.0  # middle of the chest to detector
-SCATTER_SPREAD_MM = 45.0  # standard deviation of the scatter kernel, Boone & Seibert 1988 give 30 to 60 mm
+SCATTER_SPREAD_MM = 45.0  # standard deviation of the scatter kernel, some centimetres (after Boone & Seibert 1988)
 
 
 @dataclass(frozen=True)
 class Beam:
     """Where the rays of a film are. x (W,), y (H,): detector coordinates of columns and rows, mm; pitch: mm per pixel;
-    source_mm: focus to detector; facing: +1 detector in front (PA), -1 behind (AP); turn: rotation about the body axis, radians."""
+    source_mm: focus to detector; facing: +1 detector in front (PA), -1 behind (AP); turn: rotation about the body
+    axis, radians."""
 
     x: np.ndarray
     y: np.ndarray
@@ -51,7 +53,8 @@ def turned(beam: Beam, x, z):
 
 
 def ellipsoid(beam: Beam, centre: tuple[float, float, float], semi: tuple[float, float, float], tilt: float = 0.0):
-    """Half chords of an ellipsoid: (window, half (h, w) mm, z of its centre). `window` is the pair of slices it is confined to.
+    """Half chords of an ellipsoid: (window, half (h, w) mm, z of its centre). `window` is the pair of slices it is
+    confined to.
 
     centre, semi: mm; tilt: rotation in the plane of the film, radians, clockwise on the film.
     """
@@ -78,10 +81,11 @@ def overlap(half: np.ndarray, other: np.ndarray, z: float) -> np.ndarray:
 
 
 def splat(beam: Beam, points: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Path length (H, W) float32, mm, of matter concentrated in points: (N, 3) mm with volumes (N,) mm3, bilinear on the pixels.
+    """Path length (H, W) float32, mm, of matter concentrated in points: (N, 3) mm with volumes (N,) mm3, bilinear on
+    the pixels.
 
-    A tube is many points along its centre line (volume = cross-section * step), blurred afterwards to its radius: so a rib that runs
-    along the beam at the chest wall gets its long path without being treated as a special case.
+    A tube is many points along its centre line (volume = cross-section * step), blurred afterwards to its radius: so
+    a rib that runs along the beam at the chest wall gets its long path without being treated as a special case.
     """
     x, z = turned(beam, points[:, 0], points[:, 2])
     scale = magnification(beam, z)
@@ -101,12 +105,16 @@ def splat(beam: Beam, points: np.ndarray, volume: np.ndarray) -> np.ndarray:
 
 
 def tube_kernel(radius_px: float, hollow: float = 0.0) -> np.ndarray:
-    """Unit-sum kernel that gives splatted points the profile of a tube. hollow: density missing inside, 0 solid to 1.2 shell with
-    bright edges, as cortical bone has."""
+    """Unit-sum kernel that gives splatted points the profile of a tube. hollow: density missing inside, 0 solid to
+    1.2 shell with bright edges, as cortical bone has."""
     reach = int(np.ceil(radius_px)) + 1
-    offset = (np.arange(-2 * reach - 1, 2 * reach + 2) / 2.0).astype(np.float32)  # two samples per pixel, then area-averaged
+    offset = (np.arange(-2 * reach - 1, 2 * reach + 2) / 2.0).astype(
+        np.float32
+    )  # two samples per pixel, then area-averaged
     distance = offset[:, None] ** 2 + offset[None, :] ** 2
-    kernel = np.sqrt(np.maximum(radius_px**2 - distance, 0)) - hollow * np.sqrt(np.maximum((0.78 * radius_px) ** 2 - distance, 0))
+    kernel = np.sqrt(np.maximum(radius_px**2 - distance, 0)) - hollow * np.sqrt(
+        np.maximum((0.78 * radius_px) ** 2 - distance, 0)
+    )
     kernel = cv2.sepFilter2D(kernel, -1, np.float32([0.25, 0.5, 0.25]), np.float32([0.25, 0.5, 0.25]))[1::2, 1::2]
     return (kernel / kernel.sum()).astype(np.float32)
 
@@ -116,16 +124,22 @@ def blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
     return image if sigma_px < 0.25 else cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
 
 
-def detected(attenuation: np.ndarray, pitch: float, scatter_ratio: float, quanta: float, rng: np.random.Generator) -> np.ndarray:
+def detected(
+    attenuation: np.ndarray, pitch: float, scatter_ratio: float, quanta: float, rng: np.random.Generator
+) -> np.ndarray:
     """Relative detector signal (H, W) float32 > 0 behind `attenuation` (line integral of mu, dimensionless).
 
-    scatter_ratio: scatter over primary behind a thick body after the grid, .1 to .8 (Niklason 1981: mediastinum 1 to 3 without grid).
+    scatter_ratio: scattered signal per photon removed nearby, .2 with a good grid to .7 without; behind the
+    mediastinum the scatter then equals or exceeds the primary, as measured in chest films (Niklason 1981).
     quanta: photons per mm2 of open field that a pixel makes use of; the noise is Poisson in its normal limit.
     """
     primary = cv2.exp(-attenuation)
     height, width = primary.shape
-    # Scatter is born in the body, in proportion to the photons removed there, and is so smooth that 1/8 resolution is enough.
-    coarse = cv2.resize(primary * (1.0 - primary), (max(width // 8, 4), max(height // 8, 4)), interpolation=cv2.INTER_AREA)
+    # Scatter is born in the body, in proportion to the photons removed there, and is so smooth that 1/8 resolution is
+    # enough.
+    coarse = cv2.resize(
+        primary * (1.0 - primary), (max(width // 8, 4), max(height // 8, 4)), interpolation=cv2.INTER_AREA
+    )
     coarse = blurred(coarse, SCATTER_SPREAD_MM / (pitch * width / coarse.shape[1]))
     signal = primary + scatter_ratio * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     noise = rng.standard_normal((height, width), dtype=np.float32)

@@ -1,4 +1,5 @@
-"""A contact sheet: one row per finding, one column per patient, and below each row the same films with their masks outlined."""
+"""A contact sheet: one row per finding, one column per patient, and below each row the same films with their masks
+outlined."""
 
 import cv2
 import numpy as np
@@ -7,12 +8,11 @@ from thorax.phantom.film import render_film
 from thorax.phantom.plan import FINDINGS, plan_films
 
 LABEL_HEIGHT = 22  # pixels of the strip above each row
-LUNG_COLOUR, LESION_COLOUR = 255, 0
 
 
 def contact_sheet(seed: int, patients_per_finding: int = 6, image_size: int = 256) -> np.ndarray:
-    """uint8 (rows, columns): per finding a label, a row of films and the same row with lung outline (white) and lesion outline (black
-    on white). Raises ValueError as `plan_films` and `render_film` do."""
+    """uint8 (rows, columns): per finding a label, a row of films and the same row with lung outline (white) and
+    lesion outline (black on white). Raises ValueError as `plan_films` and `render_film` do."""
     if patients_per_finding < 1:
         raise ValueError(f"patients_per_finding is {patients_per_finding!r}; allowed: 1 or more")
     plans = plan_films({finding: patients_per_finding for finding in FINDINGS}, seed, films_per_patient=(1, 1))

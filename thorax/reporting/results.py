@@ -20,11 +20,11 @@ COLUMNS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "ma
 
 @dataclass(frozen=True)
 class Cell:
-    """A finished run: its recipe, model.json, metrics.json and where they lie."""
+    """A finished run: its recipe, training.json, metrics.json and where they lie."""
 
     name: str
     recipe: Model
-    description: dict
+    training: dict
     metrics: dict
     folder: Path
 
@@ -38,7 +38,7 @@ def cells_of(study: str, params: Params, root: Path = Path(".")) -> list[Cell]:
     for run in params.runs.values():
         if run.study == study:
             folder = root / "models" / study / run.model
-            cells.append(Cell(run.model, recipe.models[run.model], read_json(folder / "model.json"),
+            cells.append(Cell(run.model, recipe.models[run.model], read_json(folder / "training.json"),
                               read_json(folder / "evaluation" / "metrics.json"), folder))
     return cells
 
@@ -52,7 +52,7 @@ def read_json(path: Path) -> dict:
 
 def best(cells: list[Cell]) -> Cell:
     """The cell with the best validation accuracy: the test part chooses nothing."""
-    return max(cells, key=lambda cell: cell.description["validation"]["val_accuracy"])
+    return max(cells, key=lambda cell: cell.training["val_accuracy"])
 
 
 def study_block(study: str, params: Params, figures: str, root: Path = Path(".")) -> str:
@@ -88,9 +88,9 @@ def task_lines(task: str, cells: list[Cell], recipe: Study, seed: int) -> list[s
              f"| model | films | image | parameters | epochs | {' | '.join(COLUMNS.values())} |",
              "|---|---|---|---|---|" + "---|" * len(COLUMNS)]
     for cell in cells:
-        facts = cell.description
+        facts = cell.training
         values = " | ".join(as_text(cell.metrics[name]) for name in COLUMNS)
-        lines.append(f"| {cell.name} | {facts['films']} | {facts['image_size']} | {facts['parameters']:,} | "
+        lines.append(f"| {cell.name} | {cell.recipe.films} | {recipe.enhance.image_size} | {facts['parameters']:,} | "
                      f"{facts['kept_epoch']} of {facts['epochs']} | {values} |")
     lines += ["", *enhancement_lines(cells, recipe, seed)]
     chosen = best(cells)
@@ -162,7 +162,7 @@ def fill_page(path: Path, study: str, block: str) -> None:
 def text_table(cells: list[Cell]) -> str:
     """The models of a study with their metrics, aligned for a terminal."""
     rows = [["model", "task", "films", *COLUMNS.values()]]
-    rows += [[cell.name, cell.recipe.task, cell.description["films"],
+    rows += [[cell.name, cell.recipe.task, cell.recipe.films,
               *(as_text(cell.metrics[name]) for name in COLUMNS)] for cell in cells]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

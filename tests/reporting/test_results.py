@@ -1,0 +1,70 @@
+"""The README says what the files say."""
+
+import json
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+from thorax.recipe import load_params
+from thorax.reporting.results import best, cells_of, fill, study_block
+
+
+def block_of(page: str, study: str) -> str:
+    return re.search(f"<!-- results:{study} -->\n(.*?)<!-- /results:{study} -->", page, re.DOTALL).group(1)
+
+
+@pytest.mark.parametrize("study", load_params(ROOT).studies)
+def test_the_committed_readme_shows_the_committed_metrics(study):
+    page = (ROOT / "README.md").read_text()
+    assert block_of(page, study) == study_block(study, load_params(ROOT), f"reports/{study}", ROOT)
+
+
+@pytest.mark.parametrize("study", load_params(ROOT).studies)
+def test_every_figure_that_the_committed_pages_show_is_there(study):
+    for page in (ROOT / "README.md", ROOT / "reports" / "results.md", *(ROOT / "docs").glob("*.md")):
+        for figure in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):
+            assert (page.parent / figure).is_file(), f"{page.name} shows {figure}"
+
+
+def test_the_finished_project_s_readme_shows_its_metrics(finished):
+    page = (finished / "README.md").read_text()
+    assert block_of(page, "phantom") == study_block("phantom", load_params(finished), "reports/phantom", finished)
+    accuracy = json.loads((finished / "models/phantom/small_cnn/evaluation/metrics.json").read_text())["accuracy"]
+    assert f"{accuracy['value']:.3f}" in page
+
+
+def test_a_changed_metric_changes_the_block(finished_copy):
+    path = finished_copy / "models/phantom/small_cnn/evaluation/metrics.json"
+    before = study_block("phantom", load_params(finished_copy), "reports/phantom", finished_copy)
+    metrics = json.loads(path.read_text())
+    metrics["macro_f1"]["value"] = 0.123
+    path.write_text(json.dumps(metrics))
+    after = study_block("phantom", load_params(finished_copy), "reports/phantom", finished_copy)
+    assert before != after
+    assert "0.123" in after
+
+
+def test_the_results_page_shows_its_figures(finished):
+    page = finished / "reports" / "results.md"
+    figures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text())
+    assert len(figures) >= 4
+    assert all((page.parent / figure).is_file() for figure in figures)
+
+
+def test_the_shown_model_is_chosen_by_validation(finished):
+    cells = cells_of("phantom", load_params(finished), finished)
+    assert best(cells).training["val_accuracy"] == max(
+        cell.training["val_accuracy"] for cell in cells)
+
+
+def test_the_enhancement_is_compared_as_a_pair_with_its_interval(finished):
+    text = (finished / "reports" / "results.md").read_text()
+    assert re.search(r"`small_cnn` minus `small_cnn_plain` on the same films and split: balanced accuracy [+-]0\.\d{3} "
+                     r"\([+-]\d\.\d{3} to [+-]\d\.\d{3}, paired\)", text)
+
+
+def test_only_the_text_between_the_markers_is_replaced():
+    page = "a\n<!-- results:x -->\nold \\1\n<!-- /results:x -->\nb <!-- results:y --><!-- /results:y -->"
+    assert fill(page, "x", "new \\g<0>\n") == page.replace("old \\1", "new \\g<0>")
+    assert fill("no markers", "x", "new") == "no markers"

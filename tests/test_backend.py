@@ -1,0 +1,147 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from thorax import backend, models
+from thorax.backend import keras
+
+# Everything that needs a process of its own, in one: importing Keras is most of the time.
+PREPARED = """
+import json, random
+import numpy as np
+from thorax import backend
+from thorax.backend import keras
+
+def draw():
+    return [random.random(), float(np.random.random()), float(keras.ops.sum(keras.random.normal((3,)))),
+            keras.layers.Dense(2).name]
+
+found = {}
+backend.prepare(3, 2)
+found["first"] = draw()
+found["described"] = backend.describe(2)
+if keras.backend.backend() == "tensorflow":
+    import tensorflow
+    found["threads"] = [tensorflow.config.threading.get_intra_op_parallelism_threads(),
+                        tensorflow.config.threading.get_inter_op_parallelism_threads()]
+    found["deterministic"] = tensorflow.config.experimental.is_op_determinism_enabled() if hasattr(
+        tensorflow.config.experimental, "is_op_determinism_enabled") else True
+backend.prepare(4, 2)
+found["other"] = draw()
+backend.prepare(3, 2)
+found["again"] = draw()
+try:
+    backend.prepare(3, 1)
+    found["late"] = "taken"
+except RuntimeError:
+    found["late"] = "refused"
+import json
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared() -> dict:
+    done = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True, timeout=300, check=True,
+                          env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"})
+    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+
+
+def test_preparing_again_with_the_same_seed_repeats_every_draw_and_name(prepared):
+    assert prepared["again"] == prepared["first"]
+    assert all(a != b for a, b in zip(prepared["other"][:3], prepared["first"][:3], strict=True))
+
+
+def test_what_decides_on_the_last_bits_is_pinned_and_described(prepared):
+    assert prepared["threads"] == [2, 2] and prepared["deterministic"]
+    described = prepared["described"]
+    assert described == {"keras": keras.version(), "backend": "tensorflow", "device": backend.device(), "threads": 2,
+                         "onednn": backend.ONEDNN}
+
+
+def test_another_number_of_threads_is_refused_once_it_would_be_ignored(prepared):
+    assert prepared["late"] == "refused"
+
+
+def test_importing_the_backend_says_nothing(prepared):
+    assert "oneDNN" not in prepared["stderr"] and "rebuild TensorFlow" not in prepared["stderr"]
+
+
+def test_the_environment_does_not_change_the_arithmetic():
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == backend.ONEDNN
+
+
+def test_quiet_holds_back_what_native_code_writes(capfd):
+    with backend.quiet():
+        os.write(2, b"five lines of settings\n")
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_quiet_shows_what_was_written_before_a_failure(capfd):
+    with pytest.raises(ImportError, match="broken"), backend.quiet():
+        os.write(2, b"the reason\n")
+        raise ImportError("broken")
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "the reason\nafterwards\n"
+
+
+def test_quiet_leaves_no_file_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with backend.quiet():
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def check_gradients() -> None:
+    """`gradients` equals central differences, for every input its own column."""
+    keras.utils.set_random_seed(0)
+    model = models.build("cnn", {"filters": [3]}, ["flatten", {"dense": 5}], 3, 8)
+    part = models.part(model, models.FEATURES, "logits")
+    random = np.random.default_rng(0)
+    inputs, columns = random.normal(size=(3, 4, 4, 3)).astype("float32"), np.array([2, 0, 1])
+    found = backend.gradients(part, inputs, columns)
+    assert isinstance(found, np.ndarray) and found.dtype == np.float32 and found.shape == inputs.shape
+    step = 1e-3
+    for place in random.choice(48, 12, replace=False):
+        shift = np.zeros(48, "float32")
+        shift[place] = step
+        high, low = (keras.ops.convert_to_numpy(part(inputs + sign * shift.reshape(4, 4, 3), training=False))
+                     [np.arange(3), columns] for sign in (1, -1))
+        np.testing.assert_allclose(found.reshape(3, 48)[:, place], (high - low) / (2 * step), atol=2e-3)
+    assert np.abs(found).max() > 0.05
+
+
+def test_gradients_equal_finite_differences():
+    check_gradients()
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_gradients_equal_finite_differences_on_the_other_backends(name):
+    pytest.importorskip(name, reason="an optional backend")
+    script = ("import runpy; tests = runpy.run_path(__import__('sys').argv[1]); tests['check_gradients'](); "
+              "assert tests['keras'].backend.backend() == __import__('sys').argv[2]")
+    done = subprocess.run([sys.executable, "-c", script, __file__, name], capture_output=True, text=True, timeout=300,
+                          env=os.environ | {"KERAS_BACKEND": name})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_preparing_repeats_every_draw_on_the_other_backends(name):
+    pytest.importorskip(name, reason="an optional backend")
+    done = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True, timeout=300, check=True,
+                          env=os.environ | {"KERAS_BACKEND": name})
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["again"] == found["first"] and found["described"]["backend"] == name
+
+
+def test_xla_is_left_out_on_a_cpu_of_tensorflow(monkeypatch):
+    monkeypatch.setattr(backend, "device", lambda: "cpu")
+    assert backend.jit_compile() is False
+    monkeypatch.setattr(backend, "device", lambda: "gpu")
+    assert backend.jit_compile() == "auto"

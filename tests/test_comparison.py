@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from thorax import scoring
+from thorax.comparison import paired_difference
+
+
+def case(n: int = 90, groups: int = 30, seed: int = 0):
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    models = [random.dirichlet(np.ones(3), n) + skill * np.eye(3)[labels] for skill in (0.3, 0.6)]
+    baseline, candidate = (each / each.sum(axis=1, keepdims=True) for each in models)
+    return labels, baseline, candidate, np.char.mod("patient%02d", random.integers(0, groups, n))
+
+
+@pytest.mark.parametrize("metric", scoring.OVERALL)
+def test_the_difference_equals_a_plain_loop_over_drawn_groups(metric):
+    labels, baseline, candidate, groups = case()
+    found = paired_difference(labels, baseline, candidate, groups, metric, resamples=100, level=0.9, seed=3)
+    ids, random, drawn = np.unique(groups), np.random.default_rng(3), []
+    for _ in range(100):
+        picks = ids[random.integers(0, len(ids), len(ids))]
+        rows = np.concatenate([np.flatnonzero(groups == each) for each in picks])
+        drawn.append(scoring.scores(labels[rows], candidate[rows])[metric]
+                     - scoring.scores(labels[rows], baseline[rows])[metric])
+    expected = scoring.scores(labels, candidate)[metric] - scoring.scores(labels, baseline)[metric]
+    assert found["value"] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose([found["low"], found["high"]], np.quantile(drawn, [0.05, 0.95]), atol=1e-6)
+
+
+def test_equal_predictions_differ_by_exactly_nothing():
+    labels, baseline, _, groups = case()
+    found = paired_difference(labels, baseline, baseline.copy(), groups, "accuracy", 200, 0.95, 0)
+    assert found == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_the_better_candidate_is_above_zero_and_swapping_the_two_turns_the_sign():
+    labels, baseline, candidate, groups = case(n=600, groups=200)
+    found = paired_difference(labels, baseline, candidate, groups, "accuracy", 300, 0.95, 1)
+    swapped = paired_difference(labels, candidate, baseline, groups, "accuracy", 300, 0.95, 1)
+    assert 0 < found["low"] < found["value"] < found["high"]
+    assert swapped["value"] == -found["value"]
+    assert (swapped["low"], swapped["high"]) == pytest.approx((-found["high"], -found["low"]), abs=1e-6)
+
+
+def test_what_is_hard_for_both_cancels():
+    # Paired, models that differ on one film in 300 leave an interval far narrower than either accuracy has.
+    labels, baseline, _, groups = case(n=300, groups=100)
+    candidate = baseline.copy()
+    candidate[0] = np.eye(3)[labels[0]]
+    found = paired_difference(labels, baseline, candidate, groups, "accuracy", 300, 0.95, 1)
+    assert found["high"] - found["low"] < 0.03

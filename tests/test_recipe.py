@@ -1,0 +1,166 @@
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT, edit
+from thorax.errors import ThoraxError
+from thorax.recipe import architectures, load_params, load_run, load_study
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    """A folder with the project's own params.yaml and recipes, free to be spoilt."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    edit(tmp_path / "params.yaml", lambda params: params.update(
+        studies=["phantom"],
+        runs={"phantom_small_cnn": {"study": "phantom", "model": "small_cnn", "architecture": "cnn",
+                                    "films": "enhanced"}}))
+    return tmp_path
+
+
+def spoil(recipes: Path, key: str, value, file: str = "studies/phantom.yaml") -> str:
+    """Set one key of a recipe (dots between keys) and return the message of the refusal."""
+    def change(content):
+        *way, last = key.split(".")
+        for name in way:
+            content = content[int(name)] if isinstance(content, list) else content[name]
+        content[int(last) if isinstance(content, list) else last] = value
+
+    edit(recipes / file, change)
+    with pytest.raises(ThoraxError) as refused:
+        load_params(recipes)
+        load_study("phantom", recipes)
+    return str(refused.value).replace(f"{recipes}/", "")
+
+
+@pytest.mark.parametrize("study", sorted(path.stem for path in (ROOT / "studies").glob("*.yaml")))
+def test_every_committed_recipe_is_valid(study):
+    assert load_study(study, ROOT).models
+
+
+def test_the_committed_params_name_every_model_of_the_phantom_study():
+    params = load_params(ROOT)
+    assert params.studies == ["phantom"]
+    assert {run.model for run in params.runs.values()} == set(load_study("phantom", ROOT).models)
+
+
+def test_exponents_without_a_dot_are_numbers(recipes):
+    text = (recipes / "studies" / "phantom.yaml").read_text()
+    (recipes / "studies" / "phantom.yaml").write_text(re.sub(r"learning_rate: \S+}", "learning_rate: 1e-3}", text))
+    assert load_study("phantom", recipes).models["small_cnn"].train.phases[0].learning_rate == 0.001
+
+
+MISTAKES = {
+    "an unknown key": ("models.small_cnn.train.batchsize", 8,
+                       "models.small_cnn.train: unknown key 'batchsize'; did you mean 'batch_size'?"),
+    "an unknown section": ("enhanse", {}, "unknown key 'enhanse'; did you mean 'enhance'?"),
+    "a word for a number": ("models.small_cnn.train.batch_size", "many",
+                            "models.small_cnn.train.batch_size: 'many' (str) is not allowed: must be a valid integer"),
+    "a number as text": ("models.small_cnn.train.phases.0.learning_rate", "1e-3",
+                         "models.small_cnn.train.phases.0.learning_rate: '1e-3' (str) is not allowed"),
+    "a number out of range": ("enhance.reject_limit", 1.5,
+                              "enhance.reject_limit: 1.5 (float) is not allowed: must be less than 1"),
+    "yes for a number": ("evaluate.resamples", True, "evaluate.resamples: True (bool) is not allowed"),
+    "not a number": ("split.train", float("nan"), "split.train: nan (float) is not allowed"),
+    "fractions that miss one": ("split.train", 0.5, "split: train + validation + test must be 1, not 0.8"),
+    "an unknown label": ("tasks.findings.covid", ["covvid"],
+                         "tasks.findings.covid: unknown label 'covvid'; did you mean 'covid'?"),
+    "a label in two classes": ("tasks.findings.covid", ["normal"], "label 'normal' belongs to more than one class"),
+    "an unknown task": ("models.small_cnn.task", "finding", "unknown task 'finding'; did you mean 'findings'?"),
+    "an unknown variant": ("models.deep_cnn.films", "enhancd", "unknown variant 'enhancd'; did you mean 'enhanced'?"),
+    "an unknown architecture": ("models.deep_cnn.architecture", "resnet52", "did you mean 'resnet50'?"),
+    "an unknown kind of phase": ("models.small_cnn.train.phases.0.trainable", "tail", "must be 'head' or 'all'"),
+    "a step without operation": ("enhance.variants.plain", [{"clip": 2}], "step 1 of variant 'plain'"),
+    "no phase at all": ("models.small_cnn.train.phases", [], "models.small_cnn.train.phases"),
+    "a head phase after all": ("models.small_cnn.train.phases",
+                               [{"trainable": "all", "epochs": 1, "learning_rate": 1e-3},
+                                {"trainable": "head", "epochs": 1, "learning_rate": 1e-3}],
+                               "a phase that trains the head cannot follow one that trains all"),
+    "a frozen base without weights": ("models.resnet50.train.phases",
+                                      [{"trainable": "head", "epochs": 1, "learning_rate": 1e-3}],
+                                      "models.resnet50: train.phases[0] trains the head alone, which needs a trained"),
+    "a plateau above the start": ("models.small_cnn.train.plateau", {"min_learning_rate": 0.1},
+                                  "not above plateau.min_learning_rate 0.1"),
+    "a name that DVC's cache ignores": ("download.phantom.size", 3, "download.phantom.size: this name is refused"),
+    "dashes in a name": ("download.datasets.phan-tom", {"labels": ["normal"]}, "download.datasets.phan-tom"),
+    "films in the wrong order": ("download.phantom.films_per_patient", [3, 1], "must be [fewest, most]"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(mistake, recipes):
+    key, value, expected = MISTAKES[mistake]
+    message = spoil(recipes, key, value)
+    assert message.startswith("studies/phantom.yaml: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+PARAMS_MISTAKES = {
+    "an unknown study": ("studies", ["phantum"], "runs.phantom_small_cnn is of study 'phantom', which studies does not"),
+    "a study without a recipe": ("runs", {"x_y": {"study": "x", "model": "y", "architecture": "cnn", "films": "z"}},
+                                 "runs.x_y is of study 'x'"),
+    "a study named twice": ("studies", ["phantom", "phantom"], "studies names a study twice"),
+    "a study without runs": ("studies", ["phantom", "kermany"], "study 'kermany' has no run; `python -m stages.select"),
+    "an unknown model": ("runs.phantom_small_cnn.model", "small_cn", "must be called phantom_small_cn"),
+    "another architecture than the recipe's": ("runs.phantom_small_cnn.architecture", "resnet50",
+                                               "'resnet50', but studies/phantom.yaml says 'cnn'"),
+    "an unknown source": ("source", "kagle", "source: must be phantom, kaggle"),
+    "a folder without path": ("sources", {"kermany": "folder:"}, "sources: must be phantom, kaggle"),
+    "a negative seed": ("seed", -1, "seed: -1 (int) is not allowed: must be greater than or equal to 0"),
+}
+
+
+@pytest.mark.parametrize("mistake", PARAMS_MISTAKES)
+def test_a_mistake_in_params_names_the_key_and_the_way_out(mistake, recipes):
+    key, value, expected = PARAMS_MISTAKES[mistake]
+    message = spoil(recipes, key, value, "params.yaml")
+    assert message.startswith("params.yaml: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_two_mistakes_are_two_lines(recipes):
+    edit(recipes / "studies" / "phantom.yaml", lambda recipe: recipe["evaluate"].update(resamples=1, level=2))
+    with pytest.raises(ThoraxError) as refused:
+        load_study("phantom", recipes)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_a_key_given_twice_is_refused_with_its_line(recipes):
+    path = recipes / "studies" / "phantom.yaml"
+    path.write_text(path.read_text() + "\ntitle: again\n")
+    with pytest.raises(ThoraxError, match=r'phantom\.yaml:\d+: found duplicate key "title"'):
+        load_study("phantom", recipes)
+
+
+def test_broken_yaml_is_refused_with_its_line(recipes):
+    (recipes / "params.yaml").write_text("seed: 1\nstudies: [phantom\nruns: {}\n")
+    with pytest.raises(ThoraxError, match=r"params\.yaml:\d: not valid YAML"):
+        load_params(recipes)
+
+
+def test_an_unknown_study_is_answered_with_the_nearest_one(recipes):
+    with pytest.raises(ThoraxError, match="no study 'phantm'; did you mean 'phantom'?"):
+        load_study("phantm", recipes)
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_one(recipes):
+    with pytest.raises(ThoraxError, match="no model 'small_cn'; did you mean 'small_cnn'?"):
+        load_run("phantom", "small_cn", recipes)
+
+
+def test_every_architecture_is_a_module_with_a_function_of_features():
+    for name in architectures():
+        assert "def features(film, weights" in (ROOT / "thorax" / "models" / f"{name}.py").read_text()
+
+
+def test_no_committed_recipe_uses_merge_keys():
+    # `dvc exp run -S` writes recipes back with merge keys expanded: the two models would part without a word.
+    for path in (ROOT / "studies").glob("*.yaml"):
+        assert "<<" not in path.read_text()
+        YAML(typ="safe").load(path.read_text())

@@ -1,0 +1,187 @@
+"""Single stages on bad input: one clear line, the old output untouched."""
+
+import csv
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import edit
+from thorax.datasets import kermany
+from thorax.errors import ThoraxError
+from thorax.recipe import Phantom
+
+
+@pytest.fixture(autouse=True)
+def in_project(project, monkeypatch):
+    monkeypatch.chdir(project)
+
+
+def stage(name: str, *arguments: str) -> None:
+    importlib.import_module(f"stages.{name}").main(*arguments)
+
+
+def refusal(name: str, *arguments: str) -> str:
+    with pytest.raises(ThoraxError) as refused:
+        stage(name, *arguments)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory) -> Path:
+    """A folder of films in Kermany's layout, as somebody's own download would be."""
+    folder = tmp_path_factory.mktemp("films")
+    for name, data in kermany.simulate(["normal", "bacteria", "virus"], Phantom(patients=8, image_size=64), seed=1):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def own_films(project, films, tmp_path) -> Path:
+    """The project with study kermany on a private copy of these films."""
+    copy = shutil.copytree(films, tmp_path / "films")
+    stage("select", "kermany")
+    edit(project / "params.yaml", lambda params: params.update(source=f"folder:{copy}"))
+    edit(project / "studies" / "kermany.yaml", lambda recipe: (
+        recipe["download"]["datasets"]["kermany"].pop("expected"), recipe["enhance"].update(image_size=32),
+        recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
+    return copy
+
+
+def test_films_of_a_folder_are_referred_to_and_not_copied(project, own_films, capsys):
+    stage("download", "kermany")
+    raw = project / "data" / "raw" / "kermany" / "kermany"
+    assert sorted(path.name for path in raw.iterdir()) == ["manifest.csv", "source.json"]
+    source = json.loads((raw / "source.json").read_text())
+    assert source["folder"] == str(own_films)
+    assert source["left_out"]["the second copy of the tree"] == source["films"]
+    assert source["left_out"]["a resource fork of macOS, no film"] == source["films"]
+    assert "files: the second copy of the tree" in capsys.readouterr().out
+    stage("enhance", "kermany")
+    stage("split", "kermany")
+    assert "films per label and part" in capsys.readouterr().out
+
+
+def test_a_missing_source_folder_is_named(project, own_films):
+    edit(project / "params.yaml", lambda params: params.update(source="folder:/nowhere/at/all"))
+    assert "params.yaml: source folder:/nowhere/at/all: no such folder" in refusal("download", "kermany")
+
+
+def test_an_empty_source_folder_is_named(project, own_films, tmp_path):
+    (tmp_path / "empty").mkdir()
+    edit(project / "params.yaml", lambda params: params.update(source=f"folder:{tmp_path / 'empty'}"))
+    assert "the folder is empty" in refusal("download", "kermany")
+
+
+def test_a_folder_of_other_files_says_what_it_should_hold(project, own_films, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("no film")
+    edit(project / "params.yaml", lambda params: params.update(source=f"folder:{tmp_path / 'other'}"))
+    assert "it should hold chest_xray/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg" in refusal("download", "kermany")
+
+
+def test_a_class_without_films_is_named(project, own_films):
+    for path in own_films.rglob("*virus*"):
+        path.unlink()
+    assert "no film of label 'virus'" in refusal("download", "kermany")
+
+
+def test_an_unknown_label_is_answered_with_the_known_ones(project, own_films):
+    edit(project / "studies" / "kermany.yaml", lambda recipe: (
+        recipe["download"]["datasets"]["kermany"].update(labels=["normal", "bacteria", "virus", "bacterium"])))
+    assert "unknown label 'bacterium'; did you mean 'bacteria'? (known: bacteria, normal, virus)" in refusal("download", "kermany")
+
+
+def test_counts_that_differ_from_the_expected_ones_say_how_to_accept_them(project, own_films):
+    edit(project / "studies" / "kermany.yaml", lambda recipe: (
+        recipe["download"]["datasets"]["kermany"].update(expected={"normal": 1341, "bacteria": 2530, "virus": 1345})))
+    line = refusal("download", "kermany")
+    assert "instead of 1341" in line
+    assert "put these counts into download.datasets.kermany.expected" in line
+
+
+def test_an_unknown_study_is_answered_with_the_known_ones(project):
+    assert "no study 'phantm'; did you mean 'phantom'?" in refusal("download", "phantm")
+
+
+def test_an_unknown_model_is_refused_before_anything_is_loaded(project):
+    assert "no model 'smal_cnn'; did you mean 'small_cnn'?" in refusal("train", "phantom", "smal_cnn")
+
+
+def test_an_unknown_operation_is_refused_before_any_film_is_read(project):
+    edit(project / "studies" / "phantom.yaml",
+         lambda recipe: recipe["enhance"]["variants"].update(enhanced=[{"op": "clahee"}]))
+    assert "unknown operation 'clahee'; did you mean 'clahe'?" in refusal("enhance", "phantom")
+
+
+def test_a_corrupt_film_is_rejected_with_its_reason_and_the_rest_goes_on(project, own_films):
+    edit(project / "studies" / "kermany.yaml", lambda recipe: recipe["enhance"].update(reject_limit=0.1))
+    victim = sorted(own_films.glob("chest_xray/train/NORMAL/*.jpeg"))[0]
+    victim.write_bytes(victim.read_bytes()[:400])
+    stage("download", "kermany")
+    stage("enhance", "kermany")
+    out = project / "data" / "enhanced" / "kermany"
+    [reject] = csv.DictReader((out / "rejects.csv").open())
+    assert reject["path"].endswith(victim.name)
+    assert reject["reason"]
+    assert victim.name not in (out / "films.csv").read_text()
+
+
+def test_too_many_corrupt_films_stop_the_stage_and_keep_the_old_output(project, own_films):
+    stage("download", "kermany")
+    stage("enhance", "kermany")
+    before = (project / "data/enhanced/kermany/films.csv").read_bytes()
+    for victim in sorted(own_films.glob("chest_xray/train/NORMAL/*.jpeg"))[:3]:
+        victim.write_bytes(b"no film")
+    stage("download", "kermany")
+    line = refusal("enhance", "kermany")
+    assert "3 of " in line
+    assert "more than reject_limit 0.01 allows" in line
+    assert (project / "data/enhanced/kermany/films.csv").read_bytes() == before
+
+
+def test_a_label_of_which_all_films_are_corrupt_stops_the_stage_whatever_the_limit(project, own_films):
+    edit(project / "studies" / "kermany.yaml", lambda recipe: recipe["enhance"].update(reject_limit=0.9))
+    for victim in own_films.glob("chest_xray/train/NORMAL/*.jpeg"):
+        victim.write_bytes(b"no film")
+    stage("download", "kermany")
+    assert "all films of normal are unreadable" in refusal("enhance", "kermany")
+
+
+def test_a_film_that_changed_since_it_was_indexed_is_named(project, own_films):
+    stage("download", "kermany")
+    victim = sorted(own_films.glob("chest_xray/train/NORMAL/*.jpeg"))[0]
+    victim.write_bytes(victim.read_bytes() + b"\0")
+    line = refusal("enhance", "kermany")
+    assert victim.name in line
+    assert "run `dvc repro --force download@kermany`" in line
+
+
+def test_too_few_groups_for_three_parts_are_named(project, own_films):
+    for path in sorted(own_films.glob("chest_xray/train/NORMAL/*.jpeg"))[2:]:
+        path.unlink()
+    stage("download", "kermany")
+    stage("enhance", "kermany")
+    assert "too few groups for these fractions: normal has none in" in refusal("split", "kermany")
+
+
+def test_the_same_films_under_another_file_order_are_split_alike(project):
+    from thorax.splits import split
+
+    stage("download", "phantom")
+    stage("enhance", "phantom")
+    rows = list(csv.DictReader((project / "data/enhanced/phantom/films.csv").open()))
+    groups = {group: number for number, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
+    fractions = {"train": 0.6, "validation": 0.2, "test": 0.2}
+
+    def parts(some: list[dict]) -> dict[str, str]:
+        found = split([row["id"] for row in some], [row["label"] for row in some],
+                      [groups[row["group"]] for row in some], fractions, seed=3)
+        return dict(zip((row["id"] for row in some), found, strict=True))
+
+    assert parts(rows) == parts(rows[::-1])
