@@ -287,7 +287,7 @@ def test_a_bad_step_is_refused_with_what_is_allowed(steps, message):
 
 @pytest.mark.parametrize("image_size", [15, 2049, 224.0, "224", None])
 def test_an_image_size_out_of_range_is_refused(image_size):
-    with pytest.raises(ThoraxError, match="resize: image_size = .*whole number from 16 to 2048"):
+    with pytest.raises(ThoraxError, match=r"resize: image_size = .*whole number from 16 to 2048"):
         build([], image_size)
 
 

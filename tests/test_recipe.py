@@ -101,7 +101,7 @@ def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(mistake, recipe
 
 
 PARAMS_MISTAKES = {
-    "an unknown study": ("studies", ["phantum"], "runs.phantom_small_cnn is of study 'phantom', which studies does not"),
+    "an unknown study": ("studies", ["phantum"], "runs.phantom_small_cnn is of study 'phantom', which studies does"),
     "a study without a recipe": ("runs", {"x_y": {"study": "x", "model": "y", "architecture": "cnn", "films": "z"}},
                                  "runs.x_y is of study 'x'"),
     "a study named twice": ("studies", ["phantom", "phantom"], "studies names a study twice"),
@@ -145,12 +145,12 @@ def test_broken_yaml_is_refused_with_its_line(recipes):
 
 
 def test_an_unknown_study_is_answered_with_the_nearest_one(recipes):
-    with pytest.raises(ThoraxError, match="no study 'phantm'; did you mean 'phantom'?"):
+    with pytest.raises(ThoraxError, match="no study 'phantm'; did you mean 'phantom'"):
         load_study("phantm", recipes)
 
 
 def test_an_unknown_model_is_answered_with_the_nearest_one(recipes):
-    with pytest.raises(ThoraxError, match="no model 'small_cn'; did you mean 'small_cnn'?"):
+    with pytest.raises(ThoraxError, match="no model 'small_cn'; did you mean 'small_cnn'"):
         load_run("phantom", "small_cn", recipes)
 
 

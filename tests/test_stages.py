@@ -94,7 +94,8 @@ def test_a_class_without_films_is_named(project, own_films):
 def test_an_unknown_label_is_answered_with_the_known_ones(project, own_films):
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["datasets"]["kermany"].update(labels=["normal", "bacteria", "virus", "bacterium"])))
-    assert "unknown label 'bacterium'; did you mean 'bacteria'? (known: bacteria, normal, virus)" in refusal("download", "kermany")
+    assert "unknown label 'bacterium'; did you mean 'bacteria'? (known: bacteria, normal, virus)" in refusal(
+        "download", "kermany")
 
 
 def test_counts_that_differ_from_the_expected_ones_say_how_to_accept_them(project, own_films):

@@ -292,7 +292,8 @@ class Study(Section):
                         raise contradiction(f"tasks.{task}: label '{label}' belongs to more than one class")
         for key, model in self.models.items():
             if model.task not in self.tasks:
-                raise contradiction(f"models.{key}.task: unknown task '{model.task}'; {suggest(model.task, self.tasks)}")
+                raise contradiction(f"models.{key}.task: unknown task '{model.task}'; "
+                                    f"{suggest(model.task, self.tasks)}")
             if model.films not in self.enhance.variants:
                 raise contradiction(f"models.{key}.films: unknown variant '{model.films}'; "
                                     f"{suggest(model.films, self.enhance.variants)}")
@@ -325,7 +326,8 @@ def read_yaml(path: Path) -> dict:
         raise ThoraxError(f"{path}:{error.problem_mark.line + 1}: {error.problem.splitlines()[0]}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ThoraxError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}") from None
+        line = mark.line + 1 if mark else 1
+        raise ThoraxError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
     if not isinstance(content, dict):
         raise ThoraxError(f"{path}: must be a mapping of sections, not {type(content).__name__}")
     return content

@@ -1,9 +1,9 @@
 """How a stage runs: its arguments, its errors in one line, its workers, its output in one piece.
 
 A killed `dvc repro` leaves the stage it started alive, and the next `dvc repro` starts the same stage again: two
-writers of one output, exit status 0, a wrong lock. Three things prevent it. A stage dies with its parent (thorax/lifeline.py); it holds a
-lock on its output; and it writes under a temporary name that is renamed at the end. DVC ignores the temporary names and
-the locks (.dvcignore).
+writers of one output, exit status 0, a wrong lock. Three things prevent it. A stage dies with DVC (thorax/lifeline.py);
+it holds a lock on its output; and it writes under a temporary name that is renamed at the end. DVC ignores the
+temporary names and the locks (.dvcignore).
 """
 
 import argparse

@@ -80,7 +80,8 @@ def texts(figure) -> str:
 
 
 def test_every_figure_function_is_drawn_here():
-    public = {name for module in (charts, sheets) for name, value in vars(module).items() if hasattr(value, "__wrapped__")}
+    public = {name for module in (charts, sheets) for name, value in vars(module).items()
+              if hasattr(value, "__wrapped__")}
     assert public == set(DRAWINGS)
 
 
