@@ -50,7 +50,7 @@ def test_the_committed_params_name_every_model_of_the_phantom_study():
 
 def test_exponents_without_a_dot_are_numbers(recipes):
     text = (recipes / "studies" / "phantom.yaml").read_text()
-    (recipes / "studies" / "phantom.yaml").write_text(re.sub(r"learning_rate: \S+}", "learning_rate: 1e-3}", text))
+    (recipes / "studies" / "phantom.yaml").write_text(re.sub(r"learning_rate: [^,}]+", "learning_rate: 1e-3", text))
     assert load_study("phantom", recipes).models["small_cnn"].train.phases[0].learning_rate == 0.001
 
 
@@ -83,8 +83,12 @@ MISTAKES = {
     "a frozen base without weights": ("models.resnet50.train.phases",
                                       [{"trainable": "head", "epochs": 1, "learning_rate": 1e-3}],
                                       "models.resnet50: train.phases[0] trains the head alone, which needs a trained"),
-    "a plateau above the start": ("models.small_cnn.train.plateau", {"min_learning_rate": 0.1},
+    "a plateau above the start": ("models.small_cnn.train",
+                                  {"batch_size": 8, "plateau": {"min_learning_rate": 0.1},
+                                   "phases": [{"trainable": "all", "epochs": 1, "learning_rate": 1e-3}]},
                                   "not above plateau.min_learning_rate 0.1"),
+    "a plateau beside a decay": ("models.small_cnn.train.plateau", {"factor": 0.5},
+                                 "models.small_cnn.train: plateau and a phase's decay both set the learning rate"),
     "a name that DVC's cache ignores": ("download.phantom.size", 3, "download.phantom.size: this name is refused"),
     "dashes in a name": ("download.datasets.phan-tom", {"labels": ["normal"]}, "download.datasets.phan-tom"),
     "films in the wrong order": ("download.phantom.films_per_patient", [3, 1], "must be [fewest, most]"),

@@ -196,11 +196,13 @@ class Augment(Section):
 
 
 class Phase(Section):
-    """`head` trains the head on a frozen base; `all` trains everything."""
+    """`head` trains the head on a frozen base; `all` trains everything. With `decay: cosine` the learning rate falls
+    along half a cosine, from its start towards zero at the end of the phase, a step per epoch."""
 
     trainable: Literal["head", "all"]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+    decay: Literal["none", "cosine"] = "none"
 
 
 class EarlyStopping(Section):
@@ -230,6 +232,8 @@ class Train(Section):
         if "all" in kinds and "head" in kinds[kinds.index("all"):]:
             raise contradiction("a phase that trains the head cannot follow one that trains all")
         if self.plateau:
+            if any(phase.decay != "none" for phase in self.phases):
+                raise contradiction("plateau and a phase's decay both set the learning rate; leave one out")
             for number, phase in enumerate(self.phases, 1):
                 if phase.learning_rate <= self.plateau.min_learning_rate:
                     raise contradiction(f"phase {number} starts at learning rate {phase.learning_rate:g}, not above "

@@ -56,7 +56,7 @@ def run_phase(trained: keras.Model, inputs: tuple[Examples, Examples], phase: Ph
     batches = TrainingBatches(inputs[0], recipe.batch_size, recipe.augment, weights, seed)
     first = len(rows) + 1
     with Progress(f"phase {number}/{len(recipe.phases)}", phase.epochs * len(batches)) as progress:
-        chain = [Recorder(batches, rows, number, progress), best]
+        chain = [Recorder(batches, rows, number, phase, progress), best]
         if recipe.plateau:
             chain.append(keras.callbacks.ReduceLROnPlateau(
                 monitor=recipe.early_stopping.monitor, factor=recipe.plateau.factor, patience=recipe.plateau.patience,
@@ -129,14 +129,19 @@ class BestEpoch(keras.callbacks.Callback):
 
 
 class Recorder(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, writes the history down, and stops a training that has diverged."""
+    """Tells the batches which epoch it is, sets a decaying learning rate, writes the history down, and stops a
+    training that has diverged."""
 
-    def __init__(self, batches: TrainingBatches, rows: list[dict], phase: int, progress: "Progress"):
+    def __init__(self, batches: TrainingBatches, rows: list[dict], number: int, phase: Phase, progress: "Progress"):
         super().__init__()
-        self.batches, self.rows, self.phase, self.progress = batches, rows, phase, progress
+        self.batches, self.rows, self.number, self.phase, self.progress = batches, rows, number, phase, progress
+        self.first = len(rows)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
+        if self.phase.decay == "cosine":
+            done = (epoch - self.first) / self.phase.epochs
+            self.model.optimizer.learning_rate = self.phase.learning_rate * (1 + math.cos(math.pi * done)) / 2
         self.learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -145,7 +150,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.check(logs["val_loss"], "the validation")
-        row = {"epoch": epoch + 1, "phase": self.phase, "learning_rate": self.learning_rate}
+        row = {"epoch": epoch + 1, "phase": self.number, "learning_rate": self.learning_rate}
         self.rows.append(row | {name: logs[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")})
         self.progress.tell(f"epoch {epoch + 1}: " + ", ".join(f"{name} {logs[name]:.4f}" for name in
                                                               ("loss", "accuracy", "val_loss", "val_accuracy")))
