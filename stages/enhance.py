@@ -14,7 +14,7 @@ from tqdm import tqdm
 from thorax import enhance, packed, raw
 from thorax.errors import ThoraxError
 from thorax.films import UnreadableFilm, pixel_sha256, read_film
-from thorax.recipe import Enhance, load_study
+from thorax.recipe import Enhance, Variant, load_study
 from thorax.running import run, worker_pool, writing
 
 FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_quality", "part", "view", "sha256"]
@@ -23,8 +23,8 @@ FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_qual
 def main(study: str) -> None:
     """Enhance the films of STUDY with every variant of its recipe."""
     recipe = load_study(study).enhance
-    for steps in recipe.variants.values():
-        enhance.check(steps, recipe.image_size)
+    for variant in recipe.variants.values():
+        enhance.check(variant.steps, variant.image_size)
     source = Path("data/raw") / study
     manifest = pd.concat([raw.read_manifest(folder).assign(dataset=folder.name) for folder in raw.datasets_in(source)],
                          ignore_index=True)
@@ -33,17 +33,18 @@ def main(study: str) -> None:
         check_losses(manifest, rejects, recipe.reject_limit)
         films.to_csv(out / "films.csv", index=False, lineterminator="\n")
         rejects.to_csv(out / "rejects.csv", index=False, lineterminator="\n")
-        for name, steps in recipe.variants.items():
-            description = {"films": name, "image_size": recipe.image_size, "steps": steps}
+        for name, variant in recipe.variants.items():
+            description = {"films": name, **variant.model_dump()}
             (out / f"{name}.json").write_text(json.dumps(description, indent=2) + "\n")
-    print(f"enhance: {study}: {len(films)} films at {recipe.image_size}x{recipe.image_size} as "
-          f"{', '.join(recipe.variants)}; {len(rejects)} rejected")
+    sizes = ", ".join(f"{name} {variant.image_size}x{variant.image_size}" for name, variant in recipe.variants.items())
+    print(f"enhance: {study}: {len(films)} films as {sizes}; {len(rejects)} rejected")
 
 
 def pack(manifest: pd.DataFrame, source: Path, recipe: Enhance, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write <variant>.npy, uint8 (films, image_size, image_size), and return the tables of films and rejects."""
+    """Write the array of each variant and return the tables of films and rejects."""
     kept, rejects = [], []
-    with packed.writers([out / f"{name}.npy" for name in recipe.variants], recipe.image_size) as append:
+    sides = {out / f"{name}.npy": variant.image_size for name, variant in recipe.variants.items()}
+    with packed.writers(sides) as append:
         progress = tqdm(read_all(manifest, source, recipe), "enhance", total=len(manifest), unit="film", disable=None)
         for row, (digest, images, reason) in zip(manifest.itertuples(), progress, strict=True):
             if reason:
@@ -62,10 +63,10 @@ def read_all(manifest: pd.DataFrame, source: Path, recipe: Enhance) -> Iterator[
     rows = [SimpleNamespace(dataset=row.dataset, path=row.path, bytes=row.bytes, sha256=row.sha256)
             for row in manifest.itertuples()]
     with worker_pool() as pool:
-        yield from pool.map(partial(enhance_film, source, recipe.variants, recipe.image_size), rows, chunksize=16)
+        yield from pool.map(partial(enhance_film, source, recipe.variants), rows, chunksize=16)
 
 
-def enhance_film(source: Path, variants: dict, image_size: int, row) -> tuple[str, list[np.ndarray], str]:
+def enhance_film(source: Path, variants: dict[str, Variant], row) -> tuple[str, list[np.ndarray], str]:
     """The hash of the film's pixels and its variants; or, for a film that cannot be read, the reason."""
     cv2.setNumThreads(1)  # one process per CPU already
     try:
@@ -79,7 +80,8 @@ def enhance_film(source: Path, variants: dict, image_size: int, row) -> tuple[st
         film = read_film(data)
     except UnreadableFilm as error:
         return "", [], str(error)
-    return pixel_sha256(film), [enhance.build(steps, image_size)(film) for steps in variants.values()], ""
+    images = [enhance.build(variant.steps, variant.image_size)(film) for variant in variants.values()]
+    return pixel_sha256(film), images, ""
 
 
 def check_losses(manifest: pd.DataFrame, rejects: pd.DataFrame, limit: float) -> None:

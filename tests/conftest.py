@@ -48,9 +48,8 @@ def shrink(recipe: dict) -> None:
     findings = ["normal", "bacterial", "pneumothorax"]
     recipe["download"]["datasets"]["phantom"]["labels"] = findings
     recipe["download"]["phantom"] |= {"patients": 12, "films_per_patient": [1, 2], "image_size": 64}
-    recipe["enhance"]["image_size"] = 32
-    recipe["enhance"]["variants"] = {"enhanced": [{"op": "white_balance"}, {"op": "gray"}, {"op": "clahe", "tiles": 4}],
-                                     "plain": []}
+    steps = [{"op": "white_balance"}, {"op": "gray"}, {"op": "clahe", "tiles": 4}]
+    recipe["enhance"]["variants"] = {"enhanced": {"image_size": 32, "steps": steps}, "plain": {"image_size": 32}}
     recipe["split"] = {"train": 0.6, "validation": 0.2, "test": 0.2}
     recipe["tasks"] = {"findings": {finding: [finding] for finding in findings}}
     recipe["evaluate"]["resamples"] = 200

@@ -8,7 +8,7 @@ from thorax.errors import ThoraxError
 
 def write(folder, count: int, side: int = 4, names=("plain",)) -> list[np.ndarray]:
     films = np.random.default_rng(0).integers(0, 256, (len(names), count, side, side)).astype("uint8")
-    with packed.writers([folder / f"{name}.npy" for name in names], side) as append:
+    with packed.writers({folder / f"{name}.npy": side for name in names}) as append:
         for number in range(count):
             append(films[:, number])
     return list(films)
@@ -45,17 +45,17 @@ def test_variants_are_written_side_by_side_and_not_mixed(tmp_path):
                                   np.zeros((4, 4), "float32"), np.zeros((4, 4), "int8")])
 def test_a_film_of_another_shape_or_type_is_refused(tmp_path, film):
     with (pytest.raises(ValueError, match=r"an array of \(4, 4\) uint8"),
-          packed.writers([tmp_path / "plain.npy"], 4) as append):
+          packed.writers({tmp_path / "plain.npy": 4}) as append):
         append([film])
 
 
 def test_a_film_that_lacks_a_variant_is_refused(tmp_path):
-    with pytest.raises(ValueError), packed.writers([tmp_path / "a.npy", tmp_path / "b.npy"], 4) as append:
+    with pytest.raises(ValueError), packed.writers({tmp_path / "a.npy": 4, tmp_path / "b.npy": 4}) as append:
         append([np.zeros((4, 4), "uint8")])
 
 
 def test_an_interrupted_array_claims_no_films(tmp_path):
-    with pytest.raises(KeyboardInterrupt), packed.writers([tmp_path / "plain.npy"], 4) as append:
+    with pytest.raises(KeyboardInterrupt), packed.writers({tmp_path / "plain.npy": 4}) as append:
         append([np.ones((4, 4), "uint8")])
         raise KeyboardInterrupt
     assert len(np.load(tmp_path / "plain.npy")) == 0

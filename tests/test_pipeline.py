@@ -75,12 +75,12 @@ def test_the_enhancement_reruns_its_study_only(project):
         params["runs"].update(kermany_subtype_small_cnn={"study": "kermany", "model": "subtype_small_cnn",
                                                          "architecture": "cnn", "films": "enhanced"})))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
-        recipe["download"]["phantom"].update(patients=8, image_size=64), recipe["enhance"].update(image_size=32),
+        recipe["download"]["phantom"].update(patients=8, image_size=64),
         recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
     assert set(ran(run(project, "dvc", "repro", "split").stdout)) == {
         f"{stage}@{study}" for stage in ("download", "enhance", "split") for study in ("phantom", "kermany")}
     edit(project / "studies" / "phantom.yaml",
-         lambda recipe: recipe["enhance"]["variants"]["enhanced"][2].update(clip_limit=9.0))
+         lambda recipe: recipe["enhance"]["variants"]["enhanced"]["steps"][2].update(clip_limit=9.0))
     assert ran(run(project, "dvc", "repro", "split").stdout) == ["enhance@phantom"]
     status = json.loads(run(project, "dvc", "status", "--json", "train").stdout)
     changed = {dep for reasons in status["train@phantom_small_cnn"] for dep in reasons.get("changed deps", {})

@@ -48,7 +48,7 @@ def own_films(project, films, tmp_path) -> Path:
     stage("select", "kermany")
     edit(project / "params.yaml", lambda params: params.update(source=f"folder:{copy}"))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
-        recipe["download"]["datasets"]["kermany"].pop("expected"), recipe["enhance"].update(image_size=32),
+        recipe["download"]["datasets"]["kermany"].pop("expected"),
         recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
     return copy
 
@@ -116,7 +116,7 @@ def test_an_unknown_model_is_refused_before_anything_is_loaded(project):
 
 def test_an_unknown_operation_is_refused_before_any_film_is_read(project):
     edit(project / "studies" / "phantom.yaml",
-         lambda recipe: recipe["enhance"]["variants"].update(enhanced=[{"op": "clahee"}]))
+         lambda recipe: recipe["enhance"]["variants"].update(enhanced={"image_size": 32, "steps": [{"op": "clahee"}]}))
     assert "unknown operation 'clahee'; did you mean 'clahe'?" in refusal("enhance", "phantom")
 
 

@@ -21,7 +21,7 @@ def study(tmp_path, monkeypatch) -> Path:
     enhanced, split = tmp_path / "data" / "enhanced" / "small", tmp_path / "data" / "split" / "small"
     enhanced.mkdir(parents=True)
     split.mkdir(parents=True)
-    with packed.writers([enhanced / "plain.npy"], 4) as append:
+    with packed.writers({enhanced / "plain.npy": 4}) as append:
         for row in range(12):
             append([np.full((4, 4), row, "uint8")])
     ids = [f"film{row}" for row in range(11)] + ["NA"]  # a name like any other

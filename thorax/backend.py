@@ -34,7 +34,21 @@ def quiet():
             os.dup2(terminal.fileno(), 2)
 
 
-with quiet():
+@contextlib.contextmanager
+def without(name: str):
+    """Make the package `name` look absent."""
+    loaded = sys.modules.get(name)
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if loaded:
+            sys.modules[name] = loaded
+
+
+# Keras imports scikit-learn for wrappers that are not used here: two seconds in every stage.
+with quiet(), without("sklearn"):
     import keras
 
 __all__ = ["describe", "gradients", "jit_compile", "keras", "prepare"]

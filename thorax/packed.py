@@ -5,7 +5,7 @@ One file, not 20,000: DVC hashes it in a moment and training reads it at memory 
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,32 +15,31 @@ from thorax.errors import ThoraxError
 
 
 @contextlib.contextmanager
-def writers(paths: Sequence[Path], side: int) -> Iterator[Callable[[Sequence[np.ndarray]], None]]:
-    """A function that appends one film (uint8, (side, side)) to each of the files.
+def writers(sides: Mapping[Path, int]) -> Iterator[Callable[[Sequence[np.ndarray]], None]]:
+    """A function that appends one film, uint8 (side, side), to each file; `sides` maps the files to their sides.
 
     Written with ordinary writes: on a full disk these raise an error, where a memory map kills the process.
     """
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(open(path, "wb")) for path in paths]
+        files = {stack.enter_context(open(path, "wb")): side for path, side in sides.items()}
         # The number of films is known at the end only; NumPy pads the header so that a longer number fits.
-        start = header(0, side)
-        for file in files:
-            file.write(start)
+        for file, side in files.items():
+            file.write(header(0, side))
         count = 0
 
         def append(images: Sequence[np.ndarray]) -> None:
             nonlocal count
-            for file, image in zip(files, images, strict=True):
+            for (file, side), image in zip(files.items(), images, strict=True):
                 if image.shape != (side, side) or image.dtype != np.uint8:
                     raise ValueError(f"a film of {image.shape} {image.dtype} in an array of ({side}, {side}) uint8")
                 file.write(image.tobytes())
             count += 1
 
         yield append
-        final = header(count, side)
-        if len(final) != len(start):
-            raise ValueError(f"the header of {count} films takes {len(final)} bytes, {len(start)} were left for it")
-        for file in files:
+        for file, side in files.items():
+            final, room = header(count, side), len(header(0, side))
+            if len(final) != room:
+                raise ValueError(f"the header of {count} films takes {len(final)} bytes, {room} were left for it")
             file.seek(0)
             file.write(final)
 

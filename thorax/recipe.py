@@ -151,21 +151,26 @@ class Download(Section):
     phantom: Phantom
 
 
-class Enhance(Section):
-    """Every variant is a list of operations of thorax/enhance.py, applied after the resize."""
+class Variant(Section):
+    """The films after the operations `steps` of thorax/enhance.py, at image_size x image_size pixels."""
 
     image_size: Annotated[int, Field(ge=16, le=2048)]
-    reject_limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    variants: Annotated[dict[Name, list[dict[str, Any]]], Field(min_length=1)]
+    steps: list[dict[str, Any]] = []
 
-    @field_validator("variants")
+    @field_validator("steps")
     @classmethod
-    def every_step_names_its_operation(cls, variants):
-        for name, steps in variants.items():
-            for number, step in enumerate(steps):
-                if not isinstance(step.get("op"), str):
-                    raise contradiction(f"step {number + 1} of variant '{name}' must be a mapping with the key 'op'")
-        return variants
+    def every_step_names_its_operation(cls, steps):
+        for number, step in enumerate(steps, 1):
+            if not isinstance(step.get("op"), str):
+                raise contradiction(f"step {number} must be a mapping with the key 'op'")
+        return steps
+
+
+class Enhance(Section):
+    """`reject_limit`: the share of unreadable films above which the stage stops."""
+
+    reject_limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
 
 
 class Split(Section):

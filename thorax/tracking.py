@@ -122,7 +122,7 @@ def create(client: mlflow.MlflowClient, home: str, run: Run, recipe: Study, para
 def parameters(run: Run, recipe: Study, params: Params, description: dict):
     """Name and text of every number of the recipe that the run depends on."""
     sections = {"seed": params.seed, "threads": params.threads,
-                "enhance": {"image_size": recipe.enhance.image_size, "steps": recipe.enhance.variants[run.films]},
+                "enhance": recipe.enhance.variants[run.films].model_dump(),
                 "split": recipe.split.model_dump(), **recipe.models[run.model].model_dump(),
                 "classes": list(description["classes"]), "parameters": description["parameters"],
                 "computed_with": description["computed_with"]}

@@ -1,10 +1,7 @@
 """A plain convolutional network, trained from scratch: blocks of convolutions, each closed by a 2x2 maximum."""
 
 from thorax.backend import keras
-from thorax.models.inputs import one_channel
-
-# A small study has some tens of steps an epoch: with the usual .99 the averages would lag behind for epochs.
-MOMENTUM = 0.9
+from thorax.models.inputs import MOMENTUM, one_channel
 
 
 def features(film, weights: str, filters=(16, 32, 64, 128), convolutions: int = 1, padding: str = "same",

@@ -11,6 +11,10 @@ CAFFE_MEAN = [103.939, 116.779, 123.68]
 TORCH_MEAN = [0.485 * 255, 0.456 * 255, 0.406 * 255]
 TORCH_VARIANCE = [(0.229 * 255) ** 2, (0.224 * 255) ** 2, (0.225 * 255) ** 2]
 
+# Of batch normalisation, where it is trained from scratch: a small study has some tens of steps an epoch, and with
+# Keras' .99 the averages would lag behind the weights for epochs.
+MOMENTUM = 0.9
+
 
 def film_input(image_size: int):
     """A batch of films, uint8 (n, image_size, image_size)."""
@@ -41,5 +45,10 @@ def pretrained(application, channels, weights: str):
     """
     chosen = None if weights == "none" else weights
     # NASNet ignores the shape of its input tensor and needs to be told.
-    return application(include_top=False, weights=chosen, input_tensor=channels,
-                       input_shape=tuple(channels.shape[1:])).output
+    base = application(include_top=False, weights=chosen, input_tensor=channels,
+                       input_shape=tuple(channels.shape[1:]))
+    if weights == "none":
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = MOMENTUM
+    return base.output

@@ -90,7 +90,8 @@ def task_lines(task: str, cells: list[Cell], recipe: Study, seed: int) -> list[s
     for cell in cells:
         facts = cell.training
         values = " | ".join(as_text(cell.metrics[name]) for name in COLUMNS)
-        lines.append(f"| {cell.name} | {cell.recipe.films} | {recipe.enhance.image_size} | {facts['parameters']:,} | "
+        side = recipe.enhance.variants[cell.recipe.films].image_size
+        lines.append(f"| {cell.name} | {cell.recipe.films} | {side} | {facts['parameters']:,} | "
                      f"{facts['kept_epoch']} of {facts['epochs']} | {values} |")
     lines += ["", *enhancement_lines(cells, recipe, seed)]
     chosen = best(cells)
