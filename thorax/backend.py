@@ -35,20 +35,20 @@ def quiet():
 
 
 @contextlib.contextmanager
-def without(name: str):
-    """Make the package `name` look absent."""
-    loaded = sys.modules.get(name)
-    sys.modules[name] = None
+def without(*names: str):
+    """Make packages look absent."""
+    loaded = {name: sys.modules[name] for name in names if name in sys.modules}
+    sys.modules.update(dict.fromkeys(names))
     try:
         yield
     finally:
-        del sys.modules[name]
-        if loaded:
-            sys.modules[name] = loaded
+        for name in names:
+            del sys.modules[name]
+        sys.modules.update(loaded)
 
 
-# Keras imports scikit-learn for wrappers that are not used here: two seconds in every stage.
-with quiet(), without("sklearn"):
+# Keras imports these for wrappers and galleries that are not used here: three seconds in every stage.
+with quiet(), without("sklearn", "matplotlib"):
     import keras
 
 __all__ = ["describe", "gradients", "jit_compile", "keras", "prepare"]

@@ -86,7 +86,7 @@ def log_cost(stage: str, arguments: list[str], seconds: float) -> None:
     cost = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
             "peak_memory_mb": round(peak / 1e6), "cpus": usable_cpus()}
     with contextlib.suppress(OSError):
-        path = Path("logs") / stage / ("-".join(arguments) + ".json")
+        path = Path("logs") / stage / ("-".join(arguments or ["all"]) + ".json")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(cost, indent=2) + "\n")
 
