@@ -33,7 +33,7 @@ def main(study: str, model: str) -> None:
                                          recipe.evaluate.level, params.seed)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         draw(out, table, classes, pd.read_csv(folder / "history.csv"), counts(study, description),
-             f"{study}, {model}, {len(table)} test films")
+             f"study {study}, {model}, split by group, {len(table)} test films")
     print(f"evaluate: {study}: {model}: balanced accuracy {as_text(metrics['balanced_accuracy'])} on {len(table)} "
           "test films")
 

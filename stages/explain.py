@@ -33,7 +33,7 @@ def main(study: str, model: str) -> None:
         captions = [{"true": row.label, "predicted": row.predicted, "probability": row.probability}
                     for row in cases.itertuples()]
         sheets.contact_sheet(films, captions, COLUMNS, out / "gradcam.png",
-                              f"{study}, {model}: test films, evidence for the predicted class", heat, "Grad-CAM")
+                              f"study {study}, {model}: test films, evidence for the predicted class", heat, "Grad-CAM")
     print(f"explain: {study}: {model}: {len(cases)} cases, {int((cases['label'] != cases['predicted']).sum())} of them "
           "wrong")
 

@@ -40,7 +40,8 @@ def draw(study: str, params: Params, out: Path) -> None:
         rows = [{"model": cell.name, **{name: cell.metrics[name] for name in ("balanced_accuracy", "macro_auc")}}
                 for cell in members]
         charts.comparison(rows, out / f"{task}_comparison.png",
-                           f"{study}, task {task}, {films} test films, {recipe.evaluate.level:.0%} group bootstrap")
+                           f"study {study}, task {task}, split by group, {films} test films, "
+                           f"{recipe.evaluate.level:.0%} group bootstrap")
         chosen = results.best(members)
         for path in (*sorted((chosen.folder / "evaluation").glob("*.png")), chosen.folder / "explanation/gradcam.png"):
             shutil.copy(path, out / f"{task}_{chosen.name}_{path.name}")
@@ -55,7 +56,7 @@ def draw_enhancement(study: str, path: Path) -> None:
     enhanced, _ = packed.read(folder, "enhanced")
     first = films["label"].drop_duplicates().head(EXAMPLES)
     pairs = [(label, np.asarray(plain[row]), np.asarray(enhanced[row])) for row, label in first.items()]
-    sheets.enhancement(pairs, path, f"{study}: first film of a label")
+    sheets.enhancement(pairs, path, f"study {study}: the first film of some labels")
 
 
 if __name__ == "__main__":

@@ -132,8 +132,9 @@ def test_gray_levels_are_clipped_and_never_wrap():
 
 
 def test_the_border_is_mirrored_and_not_black():
+    # Cubic interpolation swings a little below the darkest pixel; a border of constant 0 would be far below.
     for number in range(50):
-        assert changed({"shift": 0.4, "rotate": 90.0}, number=number).min() >= film().min()
+        assert changed({"shift": 0.4, "rotate": 90.0}, number=number).min() > film().min() / 2
 
 
 def test_a_read_only_film_is_changed_in_a_copy():

@@ -70,6 +70,7 @@ MISTAKES = {
     "an unknown label": ("tasks.findings.covid", ["covvid"],
                          "tasks.findings.covid: unknown label 'covvid'; did you mean 'covid'?"),
     "a label in two classes": ("tasks.findings.covid", ["normal"], "label 'normal' belongs to more than one class"),
+    "a class called like a column": ("tasks.findings.label", ["normal"], "a class may not be called 'label'"),
     "an unknown task": ("models.small_cnn.task", "finding", "unknown task 'finding'; did you mean 'findings'?"),
     "an unknown variant": ("models.deep_cnn.films", "enhancd", "unknown variant 'enhancd'; did you mean 'enhanced'?"),
     "an unknown architecture": ("models.deep_cnn.architecture", "resnet52", "did you mean 'resnet50'?"),

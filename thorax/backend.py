@@ -4,6 +4,7 @@ Everything else says `from thorax.backend import keras`: some settings are read 
 """
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -49,7 +50,10 @@ def without(*names: str):
 
 # Keras imports these for wrappers and galleries that are not used here: three seconds in every stage.
 with quiet(), without("sklearn", "matplotlib"):
+    gc.disable()  # which would look through the growing heap of modules again and again: one second
     import keras
+
+    gc.enable()
 
 __all__ = ["describe", "gradients", "jit_compile", "keras", "prepare"]
 

@@ -277,6 +277,10 @@ class Explain(Section):
     wrong: Annotated[int, Field(ge=0, le=20)] = 2
 
 
+# Columns of predictions.csv, whose other columns are the classes.
+RESERVED = {"id", "group", "source", "label"}
+
+
 class Study(Section):
     title: str
     download: Download
@@ -292,6 +296,8 @@ class Study(Section):
     def names_are_known(self):
         labels = {label for dataset in self.download.datasets.values() for label in dataset.labels}
         for task, classes in self.tasks.items():
+            for name in RESERVED & set(classes):
+                raise contradiction(f"tasks.{task}: a class may not be called '{name}', as a column of predictions.csv")
             taken = [label for members in classes.values() for label in members]
             for name, members in classes.items():
                 for label in members:

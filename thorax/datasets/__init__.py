@@ -3,7 +3,8 @@
 A module knows where its set comes from, how it lies on disk and what its file names mean:
 
 - `TITLE`, `ORIGIN`, `LICENCE`, `CITATION`: text
-- `LABELS`: the labels a recipe may ask for
+- `LABELS`: the labels a recipe may ask for; `LAYOUT`: where its films lie, for messages
+- `KAGGLE`: owner/name there, for the sets that Kaggle has
 - `index(names, read)`: the table of its films, from the names of all files and a function that reads one
 - `simulate(labels, settings, seed)`: a phantom twin in exactly its layout, as pairs of file name and bytes
 """
