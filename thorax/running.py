@@ -17,11 +17,12 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from thorax.errors import ThoraxError
@@ -181,6 +182,11 @@ def worker_pool() -> Iterator[ProcessPoolExecutor]:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         yield pool
     except BaseException:
+        # Not left to the stage's death, which a worker that is just starting would report with a traceback, as would
+        # the pool's own thread the death of its workers.
+        threading.excepthook = lambda _: None
+        for worker in active_children():
+            worker.kill()
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
