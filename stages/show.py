@@ -1,8 +1,5 @@
 """show: print the results table and where to look next; not a stage of dvc.yaml."""
 
-import json
-from pathlib import Path
-
 from thorax.recipe import load_params
 from thorax.reporting.results import cells_of, text_table
 from thorax.running import run
@@ -13,10 +10,7 @@ def main() -> None:
     params = load_params()
     for study in params.studies:
         print(f"\nStudy {study}\n{text_table(cells_of(study, params))}")
-    seconds = sum(json.loads(path.read_text())["seconds"] for path in Path("logs").glob("*/*.json"))
-    print(f"""
-Time in the stages, as last run: {seconds / 60:.1f} minutes.
-
+    print("""
 Where to look next, after `. .venv/bin/activate`:
   reports/results.md      every table, with intervals; the figures beside it
   models/<study>/<model>  weights, predictions, figures of one model

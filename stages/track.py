@@ -15,7 +15,7 @@ def main() -> None:
     state = "tracked"
     try:
         created = tracking.project(params, {study: load_study(study) for study in params.studies})
-        print(f"track: {len(created)} new runs in MLflow, {len(params.runs) - len(created)} were there")
+        print(f"track: {len(created)} new runs in MLflow, {len(tracking.keys(params)) - len(created)} were there")
     except Exception as error:  # whatever goes wrong in the lab book, the results stand
         state = "pending"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -117,6 +117,8 @@ PARAMS_MISTAKES = {
                                                "'resnet50', but studies/phantom.yaml says 'cnn'"),
     "an unknown source": ("source", "kagle", "source: must be phantom, kaggle"),
     "a folder without path": ("sources", {"kermany": "folder:"}, "sources: must be phantom, kaggle"),
+    "a source for an unknown data set": ("sources", {"kermanny": "folder:/films"},
+                                         "sources: unknown data set 'kermanny'; did you mean 'kermany'?"),
     "a negative seed": ("seed", -1, "seed: -1 (int) is not allowed: must be greater than or equal to 0"),
 }
 

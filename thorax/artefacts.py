@@ -5,6 +5,8 @@ Weights alone, because a `.keras` file holds a time stamp and would differ in ev
 
 import hashlib
 import json
+import os
+import re
 from pathlib import Path
 
 from thorax import models
@@ -17,7 +19,13 @@ WEIGHTS, DESCRIPTION = "model.weights.h5", "model.json"
 def save(folder: Path, model: keras.Model, description: dict) -> None:
     """Write the model into `folder`. `description` holds at least architecture, arguments, head, classes (in the order
     of the outputs) and image_size."""
-    model.save_weights(folder / WEIGHTS)
+    try:
+        model.save_weights(folder / WEIGHTS)
+    except (OSError, RuntimeError) as error:  # HDF5 tells the system's reason in its text only
+        reason = re.search(r"errno = (\d+)", str(error))
+        if not reason:
+            raise
+        raise OSError(int(reason[1]), os.strerror(int(reason[1])), str(folder / WEIGHTS)) from None
     counts = {"parameters": model.count_params(),
               "base_parameters": sum(layer.count_params() for layer in models.base_layers(model))}
     description = description | counts | {"weights_sha256": sha256(folder / WEIGHTS)}

@@ -135,7 +135,7 @@ class Phantom(Section):
 
     patients: Annotated[int, Field(ge=1, le=100_000)]
     films_per_patient: Annotated[list[Annotated[int, Field(ge=1, le=20)]], Field(min_length=2, max_length=2)] = [1, 3]
-    image_size: Annotated[int, Field(ge=64, le=2048)] = 256
+    image_size: Annotated[int, Field(ge=64, le=1024)] = 256
     confound: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @field_validator("films_per_patient")
@@ -320,13 +320,16 @@ class Study(Section):
 
 # Files ----------------------------------------------------------------------------------------------------------------
 
-SHARED_MODEL_MODULES = {"__init__", "heads", "inputs"}
+SHARED_MODEL_MODULES = {"heads", "inputs"}
 
 
 def architectures() -> list[str]:
     """The names of the model modules; read from the folder, because importing one costs seconds of Keras."""
-    return sorted(path.stem for path in (Path(__file__).parent / "models").glob("*.py")
-                  if path.stem not in SHARED_MODEL_MODULES)
+    return sorted(set(module_names("models")) - SHARED_MODEL_MODULES)
+
+
+def module_names(package: str) -> list[str]:
+    return sorted(path.stem for path in (Path(__file__).parent / package).glob("*.py") if path.stem != "__init__")
 
 
 def read_yaml(path: Path) -> dict:
@@ -365,7 +368,8 @@ def explain(error: ValidationError, path: Path) -> str:
     lines = []
     for mistake in error.errors(include_url=False):
         # Where a union failed, pydantic adds the name of the member that it tried: no key of the file.
-        key = ".".join(str(part) for part in mistake["loc"] if not str(part).startswith(("dict[", "str", "list[")))
+        key = ".".join(str(part) for part in mistake["loc"]
+                       if part != "str" and not str(part).startswith(("dict[", "list[")))
         text = mistake["msg"].replace("Input should be", "must be").replace("valid dictionary", "mapping")
         found = mistake["input"]
         if mistake["type"] == "missing":
@@ -397,6 +401,10 @@ def load_params(root: Path = Path(".")) -> Params:
     """params.yaml below `root`, checked against the recipes of the studies that it names."""
     path = root / "params.yaml"
     params = load(path, Params)
+    for dataset in params.sources:
+        if dataset not in module_names("datasets"):
+            raise ThoraxError(f"{path}: sources: unknown data set '{dataset}'; "
+                              f"{suggest(dataset, module_names('datasets'))}")
     for key, run in params.runs.items():
         models = load_study(run.study, root).models
         if run.model not in models:

@@ -62,6 +62,8 @@ def run(main: Callable[..., None]) -> None:
         fail(stage, str(error), 1)
     except KeyboardInterrupt:
         fail(stage, "interrupted; finished outputs are kept, half-written ones are not", 130)
+    except FileNotFoundError as error:
+        fail(stage, f"{error.filename}: no such file; run `dvc repro`, which makes what a stage needs", 1)
     except OSError as error:
         if error.errno not in MACHINE_FAULTS:
             raise

@@ -68,7 +68,9 @@ def lock_entries(lock: dict, name: str) -> dict:
 
 
 def key_of(entries: dict) -> str:
-    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+    """Of the parameters and outputs: code that changes without changing a result is no other run."""
+    content = {stage: [entry.get("params"), entry["outs"]] for stage, entry in entries.items()}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def keys(params: Params, root: Path = Path(".")) -> dict[str, str]:
