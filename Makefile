@@ -1,6 +1,8 @@
-# `make` lists the targets. The environment is .venv, made with PYTHON and rebuilt when requirements.txt changes.
+# `make` lists the targets. The environment is .venv, made with PYTHON from REQUIREMENTS, and made anew when these change.
 PYTHON ?= python3
 REQUIREMENTS ?= requirements.txt
+# One stamp for each list, so that asking for another one makes another environment.
+STAMP := .venv/installed-$(notdir $(REQUIREMENTS))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -10,13 +12,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-.venv/installed: $(REQUIREMENTS)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
+$(STAMP): $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is needed (TensorFlow has no other), this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
 	touch $@
 
-install: .venv/installed  ## create .venv and install the pinned packages
+install: $(STAMP)  ## create .venv and install the pinned packages
 
 demo: install  ## install, run the whole pipeline on the embedded data, print the results
 	dvc repro
