@@ -17,7 +17,8 @@ from thorax.films import UnreadableFilm, pixel_sha256, read_film
 from thorax.recipe import Enhance, Variant, load_study
 from thorax.running import run, worker_pool, writing
 
-FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_quality", "part", "view", "sha256"]
+FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_quality", "part", "view", "sex", "age",
+                "sha256"]
 
 
 def main(study: str) -> None:
@@ -54,7 +55,8 @@ def pack(manifest: pd.DataFrame, source: Path, recipe: Enhance, out: Path) -> tu
             # Data sets count their groups without knowing of each other.
             kept.append({"id": f"{row.dataset}/{row.path}", "dataset": row.dataset, "source": row.source,
                          "path": row.path, "label": row.label, "group": f"{row.dataset}/{row.group or row.path}",
-                         "group_quality": row.group_quality, "part": row.part, "view": row.view, "sha256": digest})
+                         "group_quality": row.group_quality, "part": row.part, "view": row.view, "sex": row.sex,
+                         "age": row.age, "sha256": digest})
     return (pd.DataFrame(kept, columns=FILM_COLUMNS),
             pd.DataFrame(rejects, columns=["dataset", "path", "label", "reason"]))
 

@@ -22,8 +22,10 @@ from thorax.recipe import Dataset, suggest
 
 # One row per film: where it lies, what it shows, which films must stay together and how sure that is
 # (metadata | filename | recovered | none), which hospital, scanner or collection it comes from, its part in the
-# publisher's own split and its view.
-COLUMNS = ["path", "label", "group", "group_quality", "source", "part", "view"]
+# publisher's own split, its view, the patient's sex and age, and the files of the masks of lungs and lesion. A data
+# set leaves out the columns of which it knows nothing; they are empty then.
+COLUMNS = ["path", "label", "group", "group_quality", "source", "part", "view", "sex", "age", "lung_mask",
+           "lesion_mask"]
 
 Read = Callable[[str], bytes]
 
@@ -80,5 +82,5 @@ def films_of(name: str, wanted: Dataset, files: Sequence[str], read: Read, where
         if wrong:
             raise ThoraxError(f"{where}: data set '{name}' has {', '.join(wrong)}; if this version of it is the one "
                               f"you want, put these counts into download.datasets.{name}.expected")
-    films = films.sort_values("path", ignore_index=True)[COLUMNS]
+    films = films.sort_values("path", ignore_index=True).reindex(columns=COLUMNS, fill_value="")
     return films, +skipped
