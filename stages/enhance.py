@@ -27,7 +27,10 @@ def main(study: str) -> None:
     for variant in recipe.variants.values():
         enhance.check(variant.steps, variant.image_size)
     source = Path("data/raw") / study
-    manifest = pd.concat([raw.read_manifest(folder).assign(dataset=folder.name) for folder in raw.datasets_in(source)],
+    folders = raw.datasets_in(source)
+    if not folders:
+        raise ThoraxError(f"{source}: no films; run `dvc repro`, which brings them")
+    manifest = pd.concat([raw.read_manifest(folder).assign(dataset=folder.name) for folder in folders],
                          ignore_index=True)
     with writing(Path("data/enhanced") / study) as out:
         films, rejects = pack(manifest, source, recipe, out)

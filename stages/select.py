@@ -6,7 +6,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from thorax.recipe import load_params, load_study
+from thorax.recipe import load_params, load_study, read_yaml
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")
@@ -16,8 +16,8 @@ def main(*studies: str) -> None:
     """Choose STUDIES, with all their models, for the next `dvc repro`."""
     yaml = YAML()  # keeps the comments
     yaml.width = 120
-    text = PARAMS.read_text(encoding="utf-8")
-    content = yaml.load(text)
+    read_yaml(PARAMS)  # a broken file is one line
+    content = yaml.load(PARAMS.read_text(encoding="utf-8"))
     content["studies"] = list(dict.fromkeys(studies))
     content["runs"] = CommentedMap()
     for study in content["studies"]:

@@ -12,18 +12,17 @@ def main() -> None:
     from thorax import tracking
 
     params = load_params()
-    state = "tracked"
     try:
         created = tracking.project(params, {study: load_study(study) for study in params.studies})
         print(f"track: {len(created)} new runs in MLflow, {len(tracking.keys(params)) - len(created)} were there")
     except Exception as error:  # whatever goes wrong in the lab book, the results stand
-        state = "pending"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         print(f"track: MLflow has not been written ({reason}); all results stand. When the store is back: "
               "python -m stages.track")
     with writing_into(Path("mlruns"), "tracked") as out:
-        rows = [f"{name},{key},{state}\n" for name, key in sorted(tracking.keys(params).items())]
-        (out / "tracked.csv").write_text("run,key,state\n" + "".join(rows))
+        # Nothing of the store goes into it: an outage leaves the same dvc.lock.
+        rows = [f"{name},{key}\n" for name, key in sorted(tracking.keys(params).items())]
+        (out / "tracked.csv").write_text("run,key\n" + "".join(rows))
 
 
 if __name__ == "__main__":

@@ -152,6 +152,12 @@ def test_broken_yaml_is_refused_with_its_line(recipes):
         load_params(recipes)
 
 
+def test_a_value_that_yaml_takes_for_an_impossible_date_is_refused_in_one_line(recipes):
+    (recipes / "params.yaml").write_text("seed: 2026-13-45\n")
+    with pytest.raises(ThoraxError, match=r"params\.yaml: a value cannot be read: month must be in"):
+        load_params(recipes)
+
+
 def test_an_unknown_study_is_answered_with_the_nearest_one(recipes):
     with pytest.raises(ThoraxError, match="no study 'phantm'; did you mean 'phantom'"):
         load_study("phantm", recipes)

@@ -106,6 +106,17 @@ def test_counts_that_differ_from_the_expected_ones_say_how_to_accept_them(projec
     assert "put these counts into download.datasets.kermany.expected" in line
 
 
+def test_a_stage_without_the_films_of_the_one_before_says_how_to_get_them(project):
+    assert refusal("enhance", "phantom") == "data/raw/phantom: no films; run `dvc repro`, which brings them"
+
+
+def test_selecting_with_a_broken_params_yaml_names_its_line_and_changes_nothing(project):
+    broken = (project / "params.yaml").read_text() + "runs: [\n"
+    (project / "params.yaml").write_text(broken)
+    assert refusal("select", "phantom").startswith("params.yaml:")
+    assert (project / "params.yaml").read_text() == broken
+
+
 def test_an_unknown_study_is_answered_with_the_known_ones(project):
     assert "no study 'phantm'; did you mean 'phantom'?" in refusal("download", "phantm")
 

@@ -23,15 +23,24 @@ def follow_dvc() -> None:
     if os.environ.pop("DVC_STAGE", None) is None:
         return
     parent = os.getppid()
-    if sys.platform == "linux":
-        # Whoever adopted an orphan (not always process 1) is not DVC.
-        try:
-            started_by_dvc = b"dvc" in Path(f"/proc/{parent}/cmdline").read_bytes()
-        except OSError:
-            started_by_dvc = False
-        if not started_by_dvc:
-            os.kill(os.getpid(), signal.SIGKILL)
+    command = command_of(parent)
+    # Whoever adopted an orphan (not always process 1) is not DVC.
+    if parent == 1 or "dvc" not in command:
+        print(f"stopped: the `dvc` that started this stage is gone (its parent is {command or parent}); run "
+              "`dvc repro` again. A program that drives DVC from Python must have 'dvc' in its command line.",
+              file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
     die_with(parent)
+
+
+def command_of(process: int) -> str:
+    """The command line of a process; where the system has no /proc, `dvc`, as nothing else can be told of it."""
+    if sys.platform != "linux":
+        return "dvc"
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def die_with(parent: int) -> None:

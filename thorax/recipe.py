@@ -346,6 +346,8 @@ def read_yaml(path: Path) -> dict:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ThoraxError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+    except ValueError as error:  # of a date that is none, for example
+        raise ThoraxError(f"{path}: a value cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise ThoraxError(f"{path}: must be a mapping of sections, not {type(content).__name__}")
     return content

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -64,6 +65,9 @@ def run(main: Callable[..., None]) -> None:
         fail(stage, "interrupted; finished outputs are kept, half-written ones are not", 130)
     except FileNotFoundError as error:
         fail(stage, f"{error.filename}: no such file; run `dvc repro`, which makes what a stage needs", 1)
+    except (MemoryError, BrokenProcessPool):
+        fail(stage, "out of memory, or a worker process was killed from outside (the system does so when memory is "
+             "short); free some, or choose a smaller image_size or batch_size, then run the same command again", 1)
     except OSError as error:
         if error.errno not in MACHINE_FAULTS:
             raise
