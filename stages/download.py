@@ -38,14 +38,16 @@ def bring(name: str, wanted: Dataset, settings: Phantom, params: Params, folder:
         raw.write_archive(folder / raw.ARCHIVE, twin, f"simulate {name}")
         files, read = raw.list_archive(folder / raw.ARCHIVE), raw.open_archive(folder / raw.ARCHIVE).read
         where, description = f"phantom {name}", {"kind": "archive", "source": "phantom"}
-    elif source == "kaggle" and hasattr(dataset, "KAGGLE"):
-        fetched = fetch.kaggle_archive(dataset.KAGGLE, wanted.version, fetch.cache_folder())
+    elif source == "download" and fetch.origin_of(dataset):
+        key = f"download.datasets.{name}.version"
+        fetched, origin = fetch.archive_of(dataset, wanted.version, fetch.cache_folder(), key)
+        if origin["source"] == "kaggle" and not (wanted.version or hasattr(dataset, "VERSION")):
+            print(f"download: warning: {name}: no version is pinned and Kaggle's current one may change; set {key} to "
+                  f"{origin['version']} in the recipe to keep this one")
         raw.link_archive(fetched, folder / raw.ARCHIVE)
         files, read = raw.list_archive(folder / raw.ARCHIVE), raw.open_archive(folder / raw.ARCHIVE).read
-        version = fetch.version_of(fetched)
-        where = f"kaggle {dataset.KAGGLE} version {version}"
-        description = {"kind": "archive", "source": "kaggle", "slug": dataset.KAGGLE, "version": version}
-        description |= fetch.fingerprint(fetched)
+        where = f"{origin['source']} {origin['name']} version {origin['version']}"
+        description = {"kind": "archive"} | origin | fetch.fingerprint(fetched)
     elif source.startswith("archive:"):
         # Referred to, as a folder is: the user keeps this file, and DVC would copy whatever lies in data/raw.
         origin = Path(source.removeprefix("archive:")).expanduser()

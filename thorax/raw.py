@@ -43,7 +43,7 @@ def list_folder(folder: Path, where: str) -> list[str]:
     """The files below `folder`, as paths relative to it. ThoraxError if there are none."""
     if not folder.is_dir():
         raise ThoraxError(f"{where}: {'not a folder' if folder.exists() else 'no such folder'}; "
-                          "give the folder that holds the download")
+                          "give the folder that holds the download, or a zip as archive:<path.zip>")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     if not names:
         raise ThoraxError(f"{where}: the folder is empty; give the folder that holds the download")

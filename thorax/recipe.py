@@ -6,6 +6,7 @@ key, what was found and what is allowed.
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,8 +59,10 @@ class Section(BaseModel):
 
 def check_source(source: str) -> str:
     kind, _, rest = source.partition(":")
-    if source not in ("phantom", "kaggle") and not (kind in ("folder", "archive") and rest):
-        raise contradiction("must be phantom, kaggle, folder:<path> or archive:<path.zip>")
+    if source in ("kaggle", "github", "mendeley"):
+        raise contradiction(f"say download instead of {source}: every set is fetched from where it is published")
+    if source not in ("phantom", "download") and not (kind in ("folder", "archive") and rest):
+        raise contradiction("must be phantom, download, folder:<path> or archive:<path.zip>")
     return source
 
 
@@ -114,14 +117,25 @@ class Params(Section):
 class Dataset(Section):
     """Which labels are wanted and, for real films, how many there must be (`expected`, asserted).
 
-    `version` is the one to fetch where the source is `kaggle`, counted from 1 as on the data set's page; without it
-    the current one is fetched, which may be another one tomorrow. Other sources do not look at it.
+    `version` is the one to fetch where the source is `download`: the number on the data set's page (Kaggle, Mendeley
+    Data) or, in quotes, a commit (GitHub); without it the one that the data set's module pins. Other sources do not
+    look at it.
     """
 
     labels: Annotated[list[Name], Field(min_length=1)]
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: int | str | None = None
     parts: list[str] | None = None
     expected: dict[Name, Annotated[int, Field(ge=1)]] | None = None
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def version_is_number_or_commit(cls, version):
+        number = isinstance(version, int) and not isinstance(version, bool) and version >= 1
+        if not (version is None or number or (isinstance(version, str) and re.fullmatch("[0-9a-f]{40}", version))):
+            # Without quotes YAML reads 40 digits, or digits around one `e`, as a number.
+            raise contradiction(f"{version!r} is no version; it must be a number from 1 or, for a set on GitHub, a "
+                                "commit of 40 hexadecimal digits in quotes")
+        return version
 
     @model_validator(mode="after")
     def expected_names_the_labels(self):

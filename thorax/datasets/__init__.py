@@ -4,7 +4,8 @@ A module knows where its set comes from, how it lies on disk and what its file n
 
 - `TITLE`, `ORIGIN`, `LICENCE`, `CITATION`: text
 - `LABELS`: the labels a recipe may ask for; `LAYOUT`: where its films lie, for messages
-- `KAGGLE`: owner/name there, for the sets that Kaggle has
+- where it is published, one of `KAGGLE` (owner/name, and `VERSION`, a number, to pin one), `GITHUB` (owner/name) with
+  `COMMIT` (40 hexadecimal digits), and `MENDELEY` (key and version number); none for what cannot be fetched
 - `index(names, read)`: the table of its films, from the names of all files and a function that reads one
 - `simulate(labels, settings, seed)`: a phantom twin in exactly its layout, as pairs of file name and bytes
 """

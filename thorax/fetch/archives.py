@@ -10,7 +10,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -53,6 +53,8 @@ def check_archive(path: Path, where: str, otherwise: str = OTHERWISE, contents: 
 def open_checked(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
+    except IsADirectoryError:
+        raise Unfit("a folder, not a zip (say folder:<path> to read it)") from None
     except OSError as error:
         raise Unfit(f"cannot be read ({error.strerror or 'damaged'})") from None
     except (*DAMAGE, NotImplementedError):
@@ -103,13 +105,19 @@ def read_all(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> No
     with tqdm(total=sum(member.file_size for member in members), desc="check the zip", unit="B", unit_scale=True,
               unit_divisor=1024, disable=None) as bar:
         for member in members:
-            try:
-                with archive.open(member) as file:
-                    while data := file.read(CHUNK_BYTES):
-                        bar.update(len(data))
-            except NotImplementedError:
-                raise Unfit(f"the member {member.filename!r} is compressed in a way that Python cannot read") from None
-            except (*DAMAGE, OSError) as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # the disk's fault
-                raise Unfit(f"the zip is damaged at the member {member.filename!r}") from None
+            for data in read_member(archive, member):
+                bar.update(len(data))
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The bytes of a member, in chunks, to its end, which compares its checksum."""
+    try:
+        with archive.open(member) as file:
+            while data := file.read(CHUNK_BYTES):
+                yield data
+    except NotImplementedError:
+        raise Unfit(f"the member {member.filename!r} is compressed in a way that Python cannot read") from None
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault
+        raise Unfit(f"the zip is damaged at the member {member.filename!r}") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thorax.errors import ThoraxError
+from thorax.fetch import http
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,7 @@ class Credentials:
 
 def by_hand(slug: str) -> str:
     """The way without an account here, for messages."""
-    return (f"or download https://www.kaggle.com/datasets/{slug} by hand and set the source in params.yaml to "
-            "folder:<path> (unpacked) or archive:<path.zip>")
+    return http.by_hand(f"https://www.kaggle.com/datasets/{slug}")
 
 
 def find(slug: str) -> Credentials:

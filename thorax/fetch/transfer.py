@@ -12,50 +12,69 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from thorax.errors import ThoraxError
-from thorax.fetch.service import CONNECT_S, HEADERS, SILENCE_S, Trouble, busy, network, patiently
+from thorax.fetch import http
+from thorax.fetch.http import Trouble
 
 CHUNK_BYTES = 1 << 20
 AGAIN = "if this network has a sign-in page, sign in there, then run the same command again"
 SPARE_BYTES = 64 << 20  # to leave free on the disk, for everything else that is writing to it
 
 
-def fetch(address: Callable[[], str], part: Path, title: str) -> None:
-    """Complete the file `part`. `address()` gives the archive's address, asked for at every try as it expires.
+def fetch(address: Callable[[], str], part: Path, title: str, refusals: Mapping[int, str] | None = None) -> None:
+    """Complete the file `part`. `address()` gives the archive's address, asked for at every try as it may expire;
+    `refusals` are what statuses mean that no patience changes.
 
-    ThoraxError if the disk is full, the archive is no zip, or its length or hash is not the announced one.
+    ThoraxError if the disk is full, the archive is no zip, or its length or hash is not the announced one. What cannot
+    be gone on from does not stay.
     """
+    with leaving_only_what_helps(part):
+        about = http.patiently(lambda: advance(address(), part, title, refusals or {}), lambda: size(part))
+        if about["md5"] and digest(part, "md5") != about["md5"]:
+            forget(part)
+            raise ThoraxError(f"{title}: the archive as fetched has another hash than the service announced; it was "
+                              "thrown away, run the same command again")
+
+
+@contextlib.contextmanager
+def leaving_only_what_helps(part: Path) -> Iterator[None]:
+    """Remove `part` when the block fails, unless a later call can go on from it; say in one line what a disk does."""
     try:
-        about = patiently(lambda: advance(address(), part, title), lambda: size(part))
-    except OSError as error:
+        yield
+    except BaseException as error:
+        if about_part(part) is None:
+            with contextlib.suppress(OSError):
+                forget(part)
+        if not isinstance(error, OSError):
+            raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = "free some space, or set THORAX_CACHE to a larger disk" if full else "check the disk"
-        raise ThoraxError(f"{part}: cannot be written ({error.strerror}); {advice}, then run the same command again: "
-                          "it goes on where it stopped") from None
-    if about["md5"] and md5(part) != about["md5"]:
+        raise ThoraxError(f"{part}: cannot be written ({error.strerror}); {advice}, then run the same command "
+                          "again") from None
+
+
+@contextlib.contextmanager
+def discarding(part: Path) -> Iterator[None]:
+    """Throw the complete `part` away when the block, which checks it, refuses it."""
+    try:
+        yield
+    except ThoraxError:
         forget(part)
-        raise ThoraxError(f"{title}: the archive as fetched has another hash than the service announced; it was thrown "
-                          "away, run the same command again")
+        raise
 
 
-def advance(address: str, part: Path, title: str) -> dict:
+def advance(address: str, part: Path, title: str, refusals: Mapping[int, str]) -> dict:
     """One try to bring `part` to its end; what the service announced of it. Trouble if it did not get there."""
-    import requests
-
-    host = urlsplit(address).hostname
     about, start = about_part(part), size(part)
     if about and start == about["bytes"]:
         return about
-    resume = {"Range": f"bytes={start}-", "If-Range": about["etag"]} if about else {}
-    with network(host):
-        answer = requests.get(address, headers=HEADERS | resume, stream=True, timeout=(CONNECT_S, SILENCE_S))
-    with answer:
+    with http.get(address, {"Range": f"bytes={start}-", "If-Range": about["etag"]} if about else {}) as answer:
+        host = http.host_of(answer.url)
         if answer.status_code == 206 and about and continues(answer, start, about):
             mode = "ab"
         elif answer.status_code == 200:
@@ -65,8 +84,10 @@ def advance(address: str, part: Path, title: str) -> dict:
             what = "another part of the archive than asked for" if answer.status_code == 206 else (
                 "a shorter archive than it announced")
             raise Trouble(f"{host}: sends {what}; run the same command again later")
-        elif answer.status_code == 429 or answer.status_code >= 500:
-            raise busy(host, answer.status_code, answer.headers.get("Retry-After"))
+        elif http.is_busy(answer.status_code):
+            raise http.busy(host, answer)
+        elif answer.status_code in refusals:
+            raise ThoraxError(refusals[answer.status_code])
         else:
             raise Trouble(f"{host}: does not give out the archive (status {answer.status_code}); run the same command "
                           "again later")
@@ -75,14 +96,15 @@ def advance(address: str, part: Path, title: str) -> dict:
         check_space(part, (about["bytes"] or 0) - start)
         append(answer, part, mode, start, about, title)
     if about["bytes"] is not None and size(part) != about["bytes"]:
+        there = ": it goes on there" if about_part(part) else ""
         raise Trouble(f"{host}: the connection was cut at {size(part):,} of {about['bytes']:,} bytes; run the same "
-                      "command again: it goes on there")
+                      f"command again{there}")
     return about
 
 
 def append(answer, part: Path, mode: str, start: int, about: dict, title: str) -> None:
     """Write the body of `answer` to `part` as it comes. What does not begin like a zip is refused unwritten."""
-    host = urlsplit(answer.url).hostname
+    host = http.host_of(answer.url)
     note = note_of(part)
     if mode == "wb":
         note.unlink(missing_ok=True)  # first: it must never stand beside bytes of another archive
@@ -92,13 +114,15 @@ def append(answer, part: Path, mode: str, start: int, about: dict, title: str) -
         if mode == "wb" and about["etag"]:
             note.write_text(json.dumps(about))
         while True:
-            with network(host):
+            with http.network(host):
                 # read1 gives what has come; read() would lose up to a whole chunk at a cut.
                 data = answer.raw.read1(CHUNK_BYTES)
             if not data:
                 break
             if file.tell() == 0 and not data.startswith(b"PK"[:len(data)]):
                 raise ThoraxError(f"{title}: {host} sends {data[:8]!r}..., which is no zip; {AGAIN}")
+            if about["bytes"] is None:  # no length: whoever sends without end must not fill the disk
+                check_space(part, len(data))
             file.write(data)
             bar.update(len(data))
 
@@ -145,9 +169,9 @@ def size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def md5(path: Path) -> str:
+def digest(path: Path, algorithm: str) -> str:
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def forget(part: Path) -> None:
@@ -157,7 +181,8 @@ def forget(part: Path) -> None:
 
 def keep(part: Path, target: Path) -> None:
     """Give the complete file its final name, once the disk has it: a power cut must not leave a hole under it."""
-    with open(part, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(part, target)
-    note_of(part).unlink(missing_ok=True)
+    with leaving_only_what_helps(part):
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, target)
+        note_of(part).unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Archives from Kaggle, fetched from a local server that behaves like Kaggle's and can be told to misbehave."""
 
 import hashlib
-import io
 import json
 import logging
 import os
@@ -10,49 +9,24 @@ import sys
 import threading
 import time
 import traceback
-import zipfile
 from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from stages import download
-from tests.conftest import ROOT, edit
-from tests.local_kaggle import SIGNATURE, Fault, Kaggle, serving
-from thorax import fetch, raw, recipe
-from thorax.datasets import kermany
+from tests.conftest import ROOT
+from tests.local_services import SIGNATURE, Fault, Kaggle, bomb, serving, zipped
+from thorax import fetch
 from thorax.errors import ThoraxError
-from thorax.fetch import archives, credentials, service, transfer
+from thorax.fetch import credentials, http, transfer
 from thorax.running import locked
 
 SLUG = "tester/chest"
 SECRETS = ("t0ken", "s3cretkey", "refre5h", SIGNATURE)
 
 
-def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
-    with io.BytesIO() as file:
-        with zipfile.ZipFile(file, "w", method) as archive:
-            for name, data in members:
-                archive.writestr(zipfile.ZipInfo(name), data, method)
-        return file.getvalue()
-
-
 ARCHIVE = zipped(("a/1.jpeg", bytes(range(100))), ("a/2.jpeg", b"film" * 20))
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path, monkeypatch):
-    """A home without credentials, short waits, and no settings of the person who runs the tests."""
-    for name in list(os.environ):
-        if name.startswith("KAGGLE_") or name.lower().endswith("_proxy") or name in ("THORAX_CACHE", "XDG_CONFIG_HOME"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "home" / ".kaggle").mkdir(parents=True)
-    monkeypatch.setattr(service, "BACKOFF_S", 0.0)
-    monkeypatch.setattr("thorax.fetch.LOCK_WAIT_S", 0.2)
-    raw.open_archive.cache_clear()
-    yield tmp_path / "home" / ".kaggle"
-    raw.open_archive.cache_clear()
 
 
 @pytest.fixture
@@ -65,13 +39,8 @@ def kaggle(monkeypatch):
         yield server
 
 
-@pytest.fixture
-def cache(tmp_path) -> Path:
-    return tmp_path / "cache"
-
-
 def get(cache: Path, version: int | None = 2) -> Path:
-    return fetch.kaggle_archive(SLUG, version, cache)
+    return fetch.archive_of(SimpleNamespace(KAGGLE=SLUG), version, cache, "version")[0]
 
 
 def refusal(cache: Path, version: int | None = 2) -> str:
@@ -98,7 +67,7 @@ def test_the_archive_arrives_whole_under_the_name_of_its_version(kaggle, cache):
 
 def test_without_a_version_the_current_one_is_fetched_and_named(kaggle, cache):
     kaggle.version = 7
-    assert fetch.version_of(get(cache, None)) == 7
+    assert get(cache, None).name == "tester-chest-v7.zip"
 
 
 def test_an_archive_in_the_cache_needs_no_network_and_no_credentials(kaggle, cache, monkeypatch):
@@ -143,8 +112,9 @@ def test_kaggles_own_client_gets_the_same_archive_from_this_server(kaggle, tmp_p
 
 
 def test_no_credentials_is_answered_at_once_with_the_places_and_the_way_by_hand(cache):
-    script = ("import sys, time; from pathlib import Path; from thorax import fetch; started = time.monotonic()\n"
-              "try: fetch.kaggle_archive('tester/chest', None, Path(sys.argv[1]))\n"
+    script = ("import sys, time; from pathlib import Path; from types import SimpleNamespace\n"
+              "from thorax import fetch; started = time.monotonic()\n"
+              "try: fetch.archive_of(SimpleNamespace(KAGGLE='tester/chest'), None, Path(sys.argv[1]), '')\n"
               "except Exception as error: print(error)\n"
               "print(time.monotonic() - started, {'requests', 'kaggle', 'kagglesdk'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", script, str(cache)], capture_output=True, text=True, cwd=ROOT,
@@ -245,7 +215,7 @@ def test_a_version_that_does_not_exist_is_named(kaggle, cache):
 
 
 def test_a_data_set_that_does_not_exist_is_named(kaggle, cache):
-    kaggle.slug = "tester/other"
+    kaggle.name = "tester/other"
     assert "Kaggle has no tester/chest that this account may see (404)" in refusal(cache, None)
 
 
@@ -268,7 +238,7 @@ def test_what_is_no_slug_is_refused(cache, slug):
 @pytest.mark.parametrize("retry_after", ["1", None, formatdate(time.time() + 1, usegmt=True), "soon"])
 def test_too_many_requests_are_waited_for_as_asked(kaggle, cache, monkeypatch, retry_after):
     waits = []
-    monkeypatch.setattr(service.time, "sleep", waits.append)
+    monkeypatch.setattr(http.time, "sleep", waits.append)
     kaggle.answers.append(api_error(429, **({"Retry-After": retry_after} if retry_after else {})))
     assert get(cache).read_bytes() == ARCHIVE
     assert len(waits) == 1
@@ -290,33 +260,33 @@ def test_a_failure_of_the_service_is_retried(kaggle, cache):
 def test_a_service_that_keeps_failing_is_given_up(kaggle, cache):
     kaggle.answers += [api_error(500)] * 10
     assert "a failure of the service (500); run the same command again later (tried 4 times)" in refusal(cache)
-    assert len(kaggle.requests) == service.TRIES
+    assert len(kaggle.requests) == http.TRIES
 
 
 def test_waits_between_tries_double(monkeypatch):
     waits = []
-    monkeypatch.setattr(service, "BACKOFF_S", 2.0)
-    monkeypatch.setattr(service.time, "sleep", waits.append)
+    monkeypatch.setattr(http, "BACKOFF_S", 2.0)
+    monkeypatch.setattr(http.time, "sleep", waits.append)
 
     def fail():
-        raise service.Trouble("no")
+        raise http.Trouble("no")
 
     with pytest.raises(ThoraxError):
-        service.patiently(fail)
+        http.patiently(fail)
     assert waits == [2, 4, 8]
 
 
 def test_tries_start_again_after_progress(monkeypatch):
-    monkeypatch.setattr(service, "PROGRESS_BYTES", 10)
+    monkeypatch.setattr(http, "PROGRESS_BYTES", 10)
     have = []
 
     def step():
         have.append(10)
         if len(have) < 20:
-            raise service.Trouble("cut")
+            raise http.Trouble("cut")
         return "done"
 
-    assert service.patiently(step, lambda: sum(have)) == "done"
+    assert http.patiently(step, lambda: sum(have)) == "done"
 
 
 def test_a_page_instead_of_the_api_is_called_so(kaggle, cache):
@@ -416,10 +386,9 @@ def test_an_address_that_has_run_out_is_asked_for_again(kaggle, cache):
 
 @pytest.mark.parametrize("stalled", ["the storage", "the API"])
 def test_a_stalled_connection_is_dropped(kaggle, cache, monkeypatch, stalled):
-    monkeypatch.setattr(service, "SILENCE_S", 0.2)
-    monkeypatch.setattr(transfer, "SILENCE_S", 0.2)
+    monkeypatch.setattr(http, "SILENCE_S", 0.2)
     if stalled == "the API":
-        kaggle.answers += [(None, {}, b"")] * service.TRIES
+        kaggle.answers += [(None, {}, b"")] * http.TRIES
     else:
         kaggle.faults += [Fault(stall=100)] + [Fault(stall=0)] * 3
     started = time.monotonic()
@@ -438,7 +407,7 @@ def test_an_encrypted_service_does_not_lead_to_an_open_address(kaggle, cache, mo
     def answer(*_, **__):
         response = service_answer()
         response.url = "https://api.kaggle.com/v1/x"
-        return response
+        return response, {}
 
     def service_answer():
         import requests
@@ -447,7 +416,7 @@ def test_an_encrypted_service_does_not_lead_to_an_open_address(kaggle, cache, mo
         response.status_code, response.headers = 302, requests.structures.CaseInsensitiveDict(Location="http://x/y")
         return response
 
-    monkeypatch.setattr(service, "ask", answer)
+    monkeypatch.setattr("thorax.fetch.kaggle.ask", answer)
     assert "unencrypted address" in refusal(cache)
 
 
@@ -545,217 +514,3 @@ def test_the_cache_lies_where_the_variable_says_or_in_the_home(tmp_path, monkeyp
     assert fetch.cache_folder() == tmp_path / "home" / ".cache" / "thorax"
     monkeypatch.setenv("THORAX_CACHE", "~/films")
     assert fetch.cache_folder() == tmp_path / "home" / "films"
-
-
-# Zips -----------------------------------------------------------------------------------------------------------------
-
-
-def bomb() -> bytes:
-    return zipped(("zeros.dat", bytes(archives.SMALL_BYTES + 1)), method=zipfile.ZIP_DEFLATED)
-
-
-def crowd() -> bytes:
-    """Members that are small bombs each and a large one together."""
-    return zipped(*((f"{number}.dat", bytes(1 << 20)) for number in range(20)), method=zipfile.ZIP_DEFLATED)
-
-
-def patched(name: bytes, other: bytes) -> bytes:
-    return zipped((name.decode(), b"film")).replace(name, other)
-
-
-def encrypted() -> bytes:
-    data = bytearray(ARCHIVE)
-    data[data.rfind(b"PK\x01\x02") + 8] |= 1
-    return bytes(data)
-
-
-def flipped() -> bytes:
-    return ARCHIVE.replace(bytes(range(50, 60)), bytes(range(60, 50, -1)))
-
-
-def lying() -> bytes:
-    """A member that holds 1 MiB and says 10 bytes."""
-    data = zipped(("a.dat", bytes(1 << 20)), method=zipfile.ZIP_DEFLATED)
-    return data.replace((1 << 20).to_bytes(4, "little"), (10).to_bytes(4, "little"))
-
-
-def overlapping() -> bytes:
-    """Ten names in the directory for one member."""
-    with io.BytesIO() as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("a", b"film")
-            for name in "bcdefghij":
-                member = zipfile.ZipInfo(name)
-                member.file_size, member.compress_size, member.CRC = 4, 4, archive.infolist()[0].CRC
-                archive.filelist.append(member)
-                member.header_offset = 0
-        return file.getvalue()
-
-
-@pytest.mark.parametrize(("data", "why"), [
-    (lambda: ARCHIVE[:-1], "the zip is cut short or damaged"),
-    (lambda: ARCHIVE[:200], "the zip is cut short or damaged"),
-    (lambda: b"", "an empty file, not a zip"),
-    (lambda: b"Rar!", "not a zip"),
-    (lambda: b"\n<!DOCTYPE html><html>", "a web page, not a zip"),
-    (lambda: zipped(), "the zip holds no file"),
-    (lambda: zipped(("a/", b"")), "the zip holds no file"),
-    (lambda: zipped(("../../a.jpeg", b"film")), "'../../a.jpeg' would lie outside"),
-    (lambda: zipped(("a/../../b.jpeg", b"film")), "'a/../../b.jpeg' would lie outside"),
-    (lambda: zipped(("..\\a.jpeg", b"film")), "would lie outside"),
-    (lambda: zipped(("/etc/passwd", b"film")), "'/etc/passwd' would lie outside"),
-    (lambda: zipped(("\\\\host\\a.jpeg", b"film")), "would lie outside"),
-    (lambda: zipped(("C:/a.jpeg", b"film")), "'C:/a.jpeg' would lie outside"),
-    (lambda: patched(b"aX.jpeg", b"a\x00.jpeg"), "has a NUL in its name"),
-    (lambda: zipped(("a/1", b"film"), ("a/2", b"film")).replace(b"a/2", b"a/1"), "it holds 'a/1' twice"),
-    (lambda: zipped(("a/1", b"film"), ("a/./1", b"film")), "it holds 'a/./1' twice"),
-    (bomb, "refused as a zip bomb"),
-    (crowd, "refused as a zip bomb"),
-    (encrypted, "is encrypted"),
-    (flipped, "the zip is damaged at the member 'a/1.jpeg'"),
-    (lying, "the zip is damaged at the member 'a.dat'"),
-    (overlapping, "the zip is damaged at the member 'b'"),
-])
-def test_a_zip_that_must_not_be_read_is_refused_with_the_reason(tmp_path, data, why):
-    path = tmp_path / "x.zip"
-    path.write_bytes(data())
-    with pytest.raises(ThoraxError) as caught:
-        archives.check_archive(path, "here")
-    assert str(caught.value).startswith("here: ")
-    assert why in str(caught.value)
-    assert str(caught.value).endswith(archives.OTHERWISE)
-
-
-def test_no_cut_of_a_zip_passes(tmp_path):
-    path = tmp_path / "x.zip"
-    for number in range(len(ARCHIVE)):
-        path.write_bytes(ARCHIVE[:number])
-        with pytest.raises(ThoraxError):
-            archives.check_archive(path, "here")
-
-
-def test_no_changed_byte_of_a_film_passes(tmp_path):
-    path, start = tmp_path / "x.zip", ARCHIVE.index(bytes(range(100)))
-    for number in range(start, start + 100):
-        path.write_bytes(ARCHIVE[:number] + bytes([ARCHIVE[number] ^ 1]) + ARCHIVE[number + 1:])
-        with pytest.raises(ThoraxError, match="damaged at the member"):
-            archives.check_archive(path, "here")
-
-
-def test_a_zip_that_compresses_well_but_is_small_passes(tmp_path):
-    path = tmp_path / "x.zip"
-    path.write_bytes(zipped(("blank.bmp", bytes(1 << 20)), method=zipfile.ZIP_DEFLATED))
-    archives.check_archive(path, "here")
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ThoraxError, match=r"here: cannot be read \(No such file or directory\)"):
-        archives.check_archive(tmp_path / "none.zip", "here")
-
-
-# The stage ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch) -> Path:
-    """The recipe of the Kermany study with one patient per label, and params.yaml, in the working folder."""
-    folder = tmp_path / "checkout"
-    (folder / "studies").mkdir(parents=True)
-    for name in ("params.yaml", "studies/kermany.yaml", "studies/phantom.yaml"):
-        (folder / name).write_text((ROOT / name).read_text())
-    edit(folder / "studies" / "kermany.yaml", lambda recipe: (
-        recipe["download"]["phantom"].update(patients=1, image_size=64, films_per_patient=[1, 1]),
-        recipe["download"]["datasets"]["kermany"].update(expected={"normal": 1, "bacteria": 1, "virus": 1})))
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory) -> bytes:
-    """The simulated Kermany set in a zip, as Kaggle would give it."""
-    settings = recipe.Phantom(patients=1, image_size=64, films_per_patient=[1, 1])
-    path = tmp_path_factory.mktemp("twin") / "twin.zip"
-    raw.write_archive(path, kermany.simulate(kermany.LABELS, settings, 1), "twin")
-    return path.read_bytes()
-
-
-def source(**params):
-    edit(Path("params.yaml"), lambda content: content.update(params))
-
-
-def test_the_stage_fetches_a_data_set_once_and_indexes_it_for_every_study(kaggle, checkout, cache, twin, monkeypatch):
-    monkeypatch.setenv("THORAX_CACHE", str(cache))
-    kaggle.slug, kaggle.archive = kermany.KAGGLE, twin
-    kaggle.faults.append(Fault(cut=1000))
-    source(source="kaggle")
-    edit(Path("studies/kermany.yaml"), lambda content: content["download"]["datasets"]["kermany"].update(version=2))
-    download.main("kermany")
-    folder, archive = Path("data/raw/kermany/kermany"), cache / "paultimothymooney-chest-xray-pneumonia-v2.zip"
-    told = json.loads((folder / "source.json").read_text())
-    assert {name: told[name] for name in ("kind", "source", "slug", "version", "bytes", "sha256", "films")} == {
-        "kind": "archive", "source": "kaggle", "slug": kermany.KAGGLE, "version": 2, "bytes": len(twin),
-        "sha256": hashlib.sha256(twin).hexdigest(), "films": 3}
-    assert archive.samefile(folder / raw.ARCHIVE)  # one copy on the disk
-    read = raw.reader(folder)
-    assert all(raw.checked(read(row.path), row) for row in raw.read_manifest(folder).itertuples())
-    kaggle.requests.clear()
-    download.main("kermany")
-    assert kaggle.requests == []
-
-
-def test_where_there_are_no_hard_links_the_archive_is_copied(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(raw.os, "link", refuse)
-    (tmp_path / "a.zip").write_bytes(ARCHIVE)
-    raw.link_archive(tmp_path / "a.zip", tmp_path / "b.zip")
-    assert (tmp_path / "b.zip").read_bytes() == ARCHIVE
-    assert not (tmp_path / "a.zip").samefile(tmp_path / "b.zip")
-
-
-def test_a_failed_fetch_leaves_the_study_as_it_was(kaggle, checkout, cache, monkeypatch):
-    monkeypatch.setenv("THORAX_CACHE", str(cache))
-    Path("data/raw/kermany").mkdir(parents=True)
-    Path("data/raw/kermany/old").write_text("")
-    source(source="kaggle")
-    with pytest.raises(ThoraxError, match="404"):
-        download.main("kermany")
-    assert os.listdir("data/raw/kermany") == ["old"]
-
-
-def test_an_archive_that_was_downloaded_by_hand_is_read_where_it_lies(checkout, tmp_path, twin):
-    (tmp_path / "twin.zip").write_bytes(twin)
-    source(sources={"kermany": f"archive:{tmp_path / 'twin.zip'}"})
-    download.main("kermany")
-    folder = Path("data/raw/kermany/kermany")
-    told = json.loads((folder / "source.json").read_text())
-    assert told["archive"] == str(tmp_path / "twin.zip")
-    assert told["sha256"] == hashlib.sha256(twin).hexdigest()
-    assert sorted(os.listdir(folder)) == ["manifest.csv", "source.json"]
-    read = raw.reader(folder)
-    assert all(raw.checked(read(row.path), row) for row in raw.read_manifest(folder).itertuples())
-
-
-@pytest.mark.parametrize(("data", "why"), [(None, "No such file"), (ARCHIVE[:-1], "cut short"), (bomb(), "bomb")])
-def test_an_archive_by_hand_must_be_as_good_as_a_fetched_one(checkout, tmp_path, data, why):
-    if data is not None:
-        (tmp_path / "x.zip").write_bytes(data)
-    source(source=f"archive:{tmp_path / 'x.zip'}")
-    with pytest.raises(ThoraxError, match=f"params.yaml: source archive:.*{why}"):
-        download.main("kermany")
-    assert not Path("data/raw/kermany").exists()
-
-
-def test_the_recipe_takes_a_version_and_refuses_what_is_none(checkout):
-    for version in (0, "2", 1.5):
-        edit(Path("studies/kermany.yaml"),
-             lambda content, version=version: content["download"]["datasets"]["kermany"].update(version=version))
-        with pytest.raises(ThoraxError, match=r"download\.datasets\.kermany\.version"):
-            recipe.load_study("kermany")
-
-
-def test_an_archive_source_needs_a_path(checkout):
-    source(source="archive:")
-    with pytest.raises(ThoraxError, match=r"must be phantom, kaggle, folder:<path> or archive:<path.zip>"):
-        recipe.load_params()
