@@ -31,6 +31,14 @@ def flipped() -> bytes:
     return ARCHIVE.replace(bytes(range(50, 60)), bytes(range(60, 50, -1)))
 
 
+def nameless() -> bytes:
+    """A member whose name in the directory has no byte; the one that it had counts as its extra field."""
+    data = bytearray(zipped(("X", b"film")))
+    start = data.rfind(b"PK\x01\x02")
+    data[start + 28:start + 32] = b"\0\0\1\0"
+    return bytes(data)
+
+
 def lying() -> bytes:
     """A member that holds 1 MiB and says 10 bytes."""
     data = zipped(("a.dat", bytes(1 << 20)), method=zipfile.ZIP_DEFLATED)
@@ -67,6 +75,8 @@ def overlapping() -> bytes:
     (lambda: patched(b"aX.jpeg", b"a\x00.jpeg"), "has a NUL in its name"),
     (lambda: zipped(("a/1", b"film"), ("a/2", b"film")).replace(b"a/2", b"a/1"), "it holds 'a/1' twice"),
     (lambda: zipped(("a/1", b"film"), ("a/./1", b"film")), "it holds 'a/./1' twice"),
+    (nameless, "a member without a name"),
+    (lambda: ARCHIVE[90:], "damaged"),  # its members begin before the file does
     (bomb, "refused as a zip bomb"),
     (crowd, "refused as a zip bomb"),
     (encrypted, "is encrypted"),

@@ -119,8 +119,41 @@ def test_an_archive_by_hand_must_be_as_good_as_a_fetched_one(checkout, tmp_path,
     assert not Path("data/raw/kermany").exists()
 
 
+def test_a_version_that_nothing_pins_is_warned_of_with_the_key_that_pins_it(kaggle, checkout, cache, twin, monkeypatch,
+                                                                            capsys):
+    monkeypatch.setenv("THORAX_CACHE", str(cache))
+    monkeypatch.delattr(kermany, "VERSION", raising=False)
+    kaggle.archive, kaggle.version = twin, 7
+    source(source="download")
+    download.main("kermany")
+    assert "warning: kermany: no version is pinned" in (told := capsys.readouterr().out)
+    assert "set download.datasets.kermany.version to 7" in told
+    edit(Path("studies/kermany.yaml"), lambda content: content["download"]["datasets"]["kermany"].update(version=7))
+    download.main("kermany")
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_folder_given_as_archive_is_called_so(checkout, tmp_path):
+    source(source=f"archive:{tmp_path}")
+    with pytest.raises(ThoraxError, match=r"a folder, not a zip \(say folder:<path> to read it\)"):
+        download.main("kermany")
+
+
+def test_a_set_that_is_published_nowhere_says_what_to_do(checkout, monkeypatch):
+    monkeypatch.delattr(kermany, "KAGGLE")
+    source(source="download")
+    with pytest.raises(ThoraxError, match="'kermany' cannot be fetched from there; download it by hand"):
+        download.main("kermany")
+
+
+def test_the_recipe_takes_a_commit_in_quotes(checkout):
+    commit = "12345e78" + "0" * 32
+    edit(Path("studies/kermany.yaml"), lambda content: content["download"]["datasets"]["kermany"].update(version=commit))
+    assert recipe.load_study("kermany").download.datasets["kermany"].version == commit
+
+
 def test_the_recipe_takes_a_version_and_refuses_what_is_none(checkout):
-    for version in (0, "2", 1.5):
+    for version in (0, "2", 1.5, True, "f" * 39, "F" * 40, float("inf")):
         edit(Path("studies/kermany.yaml"),
              lambda content, version=version: content["download"]["datasets"]["kermany"].update(version=version))
         with pytest.raises(ThoraxError, match=r"download\.datasets\.kermany\.version"):

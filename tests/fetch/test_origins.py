@@ -107,12 +107,13 @@ def test_the_archive_arrives_whole_once_and_then_needs_no_network(origin):
     assert origin.service.requests == []
 
 
-def test_a_cut_at_any_byte_ends_in_the_same_archive(origin):
-    origin.service.archive = origin.zipped(("a", b"film"))
-    for number in range(len(origin.service.archive) + 4):  # and GitHub's first length of a chunk
-        origin.service.faults.append(Fault(cut=number))
-        assert origin.get() == origin.service.archive
-        (origin.cache / origin.file).unlink()
+def test_a_cut_at_any_byte_ends_in_the_same_archive(hub, data):
+    for origin in (hub, data):
+        origin.service.archive = origin.zipped(("a", b"film"))
+        for number in range(len(origin.service.archive)):
+            origin.service.faults.append(Fault(cut=number))
+            assert origin.get() == origin.service.archive
+            (origin.cache / origin.file).unlink()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100])
@@ -401,13 +402,34 @@ def test_an_answer_that_is_no_list_of_files_is_told(data, body):
 
 
 @pytest.mark.parametrize("file", [
-    {}, {"id": "1"}, {"id": "1", "filename": "a.zip"}, {"id": "1", "filename": "a.zip", "content_details": []},
+    {}, {"id": "1"}, {"id": {"a": 1}}, {"id": "1", "filename": "a.zip"},
+    {"id": "1", "filename": "a.zip", "content_details": []},
     {"id": "1", "filename": "a.zip", "content_details": {"sha256_hash": None}},
     {"id": "1", "filename": "a.zip", "content_details": {"sha256_hash": "f" * 63}}])
 def test_a_file_without_hash_is_not_fetched(data, file):
     reply = {"Content-Type": "application/json"}
     data.service.answers += [(200, reply, b"[]"), (200, reply, json.dumps([file]).encode()), (200, reply, b"[]")]
     assert "lists no files with hashes" in data.refusal()
+
+
+@pytest.mark.parametrize("folder", ['"../../x?y=z&"', '"\\ud800"', '"\\u0000"', "7", "null"])
+def test_what_a_folder_is_called_stays_inside_the_query(data, folder):
+    body = b'[{"id": %b}]' % folder.encode()
+    data.service.answers.append((200, {"Content-Type": "application/json"}, body))
+    data.service.listed = zipped(MEMBERS[2])
+    data.service.archive = zipped(MEMBERS[2])
+    assert data.get() == data.service.archive
+    assert {path for _, path, _ in data.service.requests[1:-2]} == {"/public-api/datasets/9x9x9/files"}
+
+
+def test_a_cut_list_of_files_is_asked_for_again(data):
+    data.service.answers.append((200, {"Content-Type": "application/json", "Content-Length": "500"}, b"[]"))
+    assert data.get() == data.service.archive
+
+
+def test_control_characters_of_a_service_do_not_reach_the_terminal(data):
+    data.service.answers.append((200, {"Content-Type": "\x1b[31mtext"}, b""))
+    assert "status 200, of a type that is none;" in data.refusal()
 
 
 def test_a_data_set_without_files_is_told(data):

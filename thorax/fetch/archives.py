@@ -4,6 +4,7 @@ The standard library strips `../`, keeps the last of two members of one name and
 checks come first and say what is wrong. Nothing is ever extracted.
 """
 
+import errno
 import lzma
 import posixpath
 import re
@@ -41,7 +42,7 @@ def check_archive(path: Path, where: str, otherwise: str = OTHERWISE, contents: 
     """
     try:
         with open_checked(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
             check_names(members)
             check_sizes(members, path.stat().st_size)
             if contents:
@@ -79,6 +80,8 @@ def check_names(members: Sequence[zipfile.ZipInfo]) -> None:
         name = member.orig_filename  # before the standard library cut it at a NUL
         if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
             raise Unfit(f"refused, as the member {name!r} would lie outside of its folder")
+        if not name:
+            raise Unfit("refused, as it holds a member without a name")
         if "\0" in name:
             raise Unfit(f"refused, as the member {name!r} has a NUL in its name")
         plain = posixpath.normpath(name)
@@ -118,6 +121,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[b
     except NotImplementedError:
         raise Unfit(f"the member {member.filename!r} is compressed in a way that Python cannot read") from None
     except (*DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # EINVAL is the zip's: it says that a member begins before the file does.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's fault
         raise Unfit(f"the zip is damaged at the member {member.filename!r}") from None

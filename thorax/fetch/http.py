@@ -89,10 +89,18 @@ def network(host: str) -> Iterator[None]:
 
 
 def host_of(address: str) -> str:
+    """The host of an address, for messages: an address that a service gives may hold anything."""
     try:
-        return urlsplit(address).hostname or "?"
+        host = urlsplit(address).hostname or "?"
     except ValueError:  # brackets that hold no IPv6 address
         return "?"
+    return host if host.isprintable() and len(host) < 256 else "?"
+
+
+def kind_of(answer) -> str:
+    """Status and type of an answer, for messages."""
+    kind = answer.headers.get("Content-Type", "of no type")
+    return f"status {answer.status_code}, {kind[:60] if kind.isprintable() else 'of a type that is none'}"
 
 
 def get(address: str, headers: dict[str, str] | None = None):
@@ -129,8 +137,10 @@ def json_in(answer):
     """The JSON in the body of an answer; None if it holds none, or too much to be one."""
     if "json" not in answer.headers.get("Content-Type", ""):
         return None
+    body = b""
     with network(host_of(answer.url)):
-        body = answer.raw.read(MAX_JSON_BYTES + 1)
+        while len(body) <= MAX_JSON_BYTES and (data := answer.raw.read(1 << 20)):  # to the end: a cut shows only there
+            body += data
     try:
         return json.loads(body) if len(body) <= MAX_JSON_BYTES else None
     except (ValueError, RecursionError):

@@ -85,7 +85,7 @@ def current_version(slug: str, credentials: Credentials) -> int:
     _, values = ask("datasets.DatasetApiService/GetDataset", {"ownerSlug": owner, "datasetSlug": name}, slug,
                     logged_in(slug, credentials))
     version = values.get("currentVersionNumber")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise ThoraxError(f"Kaggle does not say which version of {slug} is the current one; put its `version` into "
                           "the recipe")
     return version
@@ -98,7 +98,7 @@ def archive_address(slug: str, version: int, credentials: Credentials) -> str:
     answer, _ = ask("datasets.DatasetApiService/DownloadDataset", body, slug, logged_in(slug, credentials))
     address = answer.headers.get("Location", "")
     if not (answer.is_redirect and address):
-        raise ThoraxError(f"Kaggle's answer for {slug} is no address of an archive but status {answer.status_code}, "
-                          f"{answer.headers.get('Content-Type', 'of no type')}; if a sign-in page of this network "
+        raise ThoraxError(f"Kaggle's answer for {slug} is no address of an archive but "
+                          f"{http.kind_of(answer)}; if a sign-in page of this network "
                           f"answers instead of Kaggle, sign in there, {by_hand(slug)}")
     return http.encrypted_as(answer.url, address)

@@ -11,6 +11,7 @@ import hashlib
 import zipfile
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 from thorax.errors import ThoraxError
 from thorax.fetch import http, transfer
@@ -48,8 +49,8 @@ def list_files(key: str, version: int) -> list[dict]:
     for folder in ["root", *(str(folder.get("id")) for folder in folders)]:
         while True:
             start = sum(file["folder"] == folder for file in files.values())
-            page = ask(f"datasets/{key}/files?folder_id={folder}&version={version}&$start={start}&$limit={PAGE_FILES}",
-                       key, version)
+            query = f"folder_id={quote(folder, '', errors='replace')}&version={version}"
+            page = ask(f"datasets/{key}/files?{query}&$start={start}&$limit={PAGE_FILES}", key, version)
             # By id, so that a service which ignores `$start` ends the loop with its second answer.
             fresh = {str(file.get("id")): file | {"folder": folder} for file in page
                      if str(file.get("id")) not in files}
@@ -80,7 +81,8 @@ def members_unlike(path: Path, files: list[dict]) -> str:
                 found[digest.hexdigest()] += 1
     if lacking := listed - found:
         name = next(file.get("filename") for file in files if hash_of(file) in lacking)
-        return f"{lacking.total()} of the {len(files)} files that the service lists have another hash, such as {name!r}"
+        return (f"{lacking.total()} of the {len(files)} files that the service lists have another hash, such as "
+                f"{str(name)[:80]!r}")
     if found != listed:
         return f"holds {(found - listed).total()} files more than the {len(files)} that the service lists"
     return ""
@@ -103,8 +105,8 @@ def ask_once(route: str, key: str, version: int) -> list[dict]:
                               f"{page_of(key)}, {by_hand(key, version)}")
         values = http.json_in(answer)
     if status != 200 or not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise ThoraxError(f"Mendeley Data's answer for {key} is no list of files but status {status}, "
-                          f"{answer.headers.get('Content-Type', 'of no type')}; if a sign-in page of this network "
+        raise ThoraxError(f"Mendeley Data's answer for {key} is no list of files but "
+                          f"{http.kind_of(answer)}; if a sign-in page of this network "
                           f"answers instead, sign in there, {by_hand(key, version)}")
     return values
 

@@ -93,7 +93,7 @@ def advance(address: str, part: Path, title: str, refusals: Mapping[int, str]) -
                           "again later")
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             raise ThoraxError(f"{title}: {host} sends a web page instead of a zip; {AGAIN}")
-        check_space(part, (about["bytes"] or 0) - start)
+        check_space(part, None if about["bytes"] is None else about["bytes"] - start)
         append(answer, part, mode, start, about, title)
     if about["bytes"] is not None and size(part) != about["bytes"]:
         there = ": it goes on there" if about_part(part) else ""
@@ -122,7 +122,7 @@ def append(answer, part: Path, mode: str, start: int, about: dict, title: str) -
             if file.tell() == 0 and not data.startswith(b"PK"[:len(data)]):
                 raise ThoraxError(f"{title}: {host} sends {data[:8]!r}..., which is no zip; {AGAIN}")
             if about["bytes"] is None:  # no length: whoever sends without end must not fill the disk
-                check_space(part, len(data))
+                check_space(part, None)
             file.write(data)
             bar.update(len(data))
 
@@ -134,7 +134,8 @@ def announced(answer) -> dict:
     """
     etag, length = answer.headers.get("ETag", ""), answer.headers.get("Content-Length", "")
     found = re.search(r"\bmd5=([A-Za-z0-9+/]{22}==)", answer.headers.get("x-goog-hash", ""))
-    return {"etag": etag if etag.startswith('"') else None, "bytes": int(length) if length.isdigit() else None,
+    return {"etag": etag if etag.startswith('"') else None,
+            "bytes": int(length) if re.fullmatch("[0-9]{1,18}", length) else None,
             "md5": base64.b64decode(found[1]).hex() if found else None}
 
 
@@ -145,10 +146,12 @@ def continues(answer, start: int, about: dict) -> bool:
                 and answer.headers.get("ETag", about["etag"]) == about["etag"])
 
 
-def check_space(part: Path, needed: int) -> None:
+def check_space(part: Path, needed: int | None) -> None:
+    """ThoraxError if the disk has no room for `needed` more bytes, None where the service does not say how many."""
     free = shutil.disk_usage(part.parent).free
-    if needed + SPARE_BYTES > free:
-        raise ThoraxError(f"{part.parent}: {needed / 1e9:.2f} GB are to come but only {free / 1e9:.2f} GB of the disk "
+    if (needed or 0) + SPARE_BYTES > free:
+        coming = "an archive of untold length is" if needed is None else f"{needed / 1e9:.2f} GB are"
+        raise ThoraxError(f"{part.parent}: {coming} to come but only {free / 1e9:.2f} GB of the disk "
                           "are free; free some space, or set THORAX_CACHE to a larger disk")
 
 
