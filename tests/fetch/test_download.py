@@ -148,7 +148,8 @@ def test_a_set_that_is_published_nowhere_says_what_to_do(checkout, monkeypatch):
 
 def test_the_recipe_takes_a_commit_in_quotes(checkout):
     commit = "12345e78" + "0" * 32
-    edit(Path("studies/kermany.yaml"), lambda content: content["download"]["datasets"]["kermany"].update(version=commit))
+    edit(Path("studies/kermany.yaml"),
+         lambda content: content["download"]["datasets"]["kermany"].update(version=commit))
     assert recipe.load_study("kermany").download.datasets["kermany"].version == commit
 
 
