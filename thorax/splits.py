@@ -1,16 +1,17 @@
 """Splitting films into training, validation and test part so that no group straddles two parts."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 PARTS = ("train", "validation", "test")
 
 
-def clusters(*keys: Sequence[str]) -> np.ndarray:
-    """The films that must stay together: those that share any key (a group, the same pixels), directly or through
-    other films. Returns (films,) int numbers, counted in the order of the first film of each cluster."""
+def clusters(*keys: Sequence[str], pairs: Iterable[tuple[int, int]] = ()) -> np.ndarray:
+    """The films that must stay together: those that share any key (a group, the same pixels) or are one of the `pairs`
+    of rows (near-duplicates), directly or through other films. Returns (films,) int numbers, counted in the order of
+    the first film of each cluster."""
     parent = list(range(len(keys[0])))
 
     def root(film: int) -> int:
@@ -19,11 +20,16 @@ def clusters(*keys: Sequence[str]) -> np.ndarray:
             film = parent[film]
         return film
 
+    def join(one: int, other: int) -> None:
+        a, b = root(one), root(other)
+        parent[max(a, b)] = min(a, b)
+
     for values in keys:
         first: dict[str, int] = {}
         for film, value in enumerate(values):
-            a, b = root(film), root(first.setdefault(value, film))
-            parent[max(a, b)] = min(a, b)
+            join(film, first.setdefault(value, film))
+    for one, other in pairs:
+        join(int(one), int(other))
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(root(film), len(numbers)) for film in range(len(parent))])
 
