@@ -33,9 +33,9 @@ def main(folder: str) -> None:
         home = Path(folder) / place
         films[title] = thumbnails_of(home, [name for name in films_in(home) if word in name])[1]
     print("# Films that the data sets share\n\n"
-          "Written by `python -m benchmarks.overlaps FOLDER`. Films of the row's set that have a near-duplicate in the\n"
-          f"column's set: reduced to 16x16, z-scored, cosine above {THRESHOLD:g}. Within one set: films that have one "
-          "besides themselves.\n")
+          "Written by `python -m benchmarks.overlaps FOLDER`. Films of the row's set that have a near-duplicate in\n"
+          f"the column's set: reduced to 16x16, z-scored, cosine above {THRESHOLD:g}. Within one set: films that have "
+          "one besides themselves.\n")
     print(f"| films of | all | {' | '.join(films)} |\n|---|---|{'---|' * len(films)}")
     for title, own in films.items():
         shared = [len(np.unique(pairs(own)[0] if other is own else pairs(own, other)[0][:, 0]))

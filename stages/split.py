@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from thorax import duplicates
 from thorax.errors import ThoraxError
 from thorax.recipe import load_params, load_study
 from thorax.running import run, writing
@@ -15,7 +17,8 @@ def main(study: str) -> None:
     """Split the films of STUDY."""
     params, recipe = load_params(), load_study(study)
     films = pd.read_csv(Path("data/enhanced") / study / "films.csv", dtype=str, keep_default_na=False)
-    cluster = clusters(films["group"], films["sha256"])
+    pairs, _ = duplicates.pairs(np.load(Path("data/enhanced") / study / "thumbnails.npy"))
+    cluster = clusters(films["group"], films["sha256"], pairs=pairs)
     fractions = {part: getattr(recipe.split, part) for part in PARTS}
     part = split(films["id"], films["label"], cluster, fractions, params.seed)
     table = pd.DataFrame({"id": films["id"], "split": part, "cluster": cluster})
@@ -26,11 +29,11 @@ def main(study: str) -> None:
                           "bring more films of it or leave the label out")
     with writing(Path("data/split") / study) as out:
         table.to_csv(out / "split.csv", index=False, lineterminator="\n")
-        (out / "audit.json").write_text(json.dumps(audit(films, table, counts), indent=2) + "\n")
+        (out / "audit.json").write_text(json.dumps(audit(films, table, counts, pairs), indent=2) + "\n")
     print(f"split: {study}: films per label and part\n{counts.assign(all=counts.sum(axis=1)).to_string()}")
 
 
-def audit(films: pd.DataFrame, table: pd.DataFrame, counts: pd.DataFrame) -> dict:
+def audit(films: pd.DataFrame, table: pd.DataFrame, counts: pd.DataFrame, pairs: np.ndarray) -> dict:
     """What the split kept together and what, against its purpose, lies in two parts."""
     parts = table["split"].to_numpy()
     return {
@@ -38,6 +41,8 @@ def audit(films: pd.DataFrame, table: pd.DataFrame, counts: pd.DataFrame) -> dic
         "groups": films["group"].nunique(),
         "group_quality": films["group_quality"].value_counts().sort_index().to_dict(),
         "clusters": table["cluster"].nunique(),
+        "largest_cluster": int(table["cluster"].value_counts().max()),
+        "near_duplicate_pairs": len(pairs),
         "films_with_an_exact_duplicate": int(films["sha256"].duplicated(keep=False).sum()),
         "groups_in_two_parts": straddling(films["group"], parts),
         "exact_duplicates_in_two_parts": straddling(films["sha256"], parts),

@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.conftest import edit
@@ -172,6 +174,31 @@ def test_a_film_that_changed_since_it_was_indexed_is_named(project, own_films):
     line = refusal("enhance", "kermany")
     assert victim.name in line
     assert "run `dvc repro --force download@kermany`" in line
+
+
+def test_a_near_duplicate_under_another_name_stays_with_its_film(project, own_films):
+    from thorax.duplicates import pairs
+
+    stage("download", "kermany")
+    stage("enhance", "kermany")
+    enhanced = project / "data" / "enhanced" / "kermany"
+    films = pd.read_csv(enhanced / "films.csv", dtype=str)
+    thumbnails = np.load(enhanced / "thumbnails.npy")
+    assert thumbnails.shape == (len(films), 16, 16)
+    assert thumbnails.dtype == np.uint8
+    # Every film of one label once more, a little brighter, as groups of their own.
+    again = films[films["label"] == "virus"].assign(
+        id=lambda rows: "again/" + rows["id"], group=lambda rows: "again/" + rows["group"],
+        sha256=lambda rows: "again/" + rows["sha256"])
+    pd.concat([films, again]).to_csv(enhanced / "films.csv", index=False)
+    both = np.concatenate([thumbnails, thumbnails[again.index] // 2 + 20])
+    np.save(enhanced / "thumbnails.npy", both)
+    assert len(pairs(both)[0]) >= len(again)
+    stage("split", "kermany")
+    part = pd.read_csv(project / "data" / "split" / "kermany" / "split.csv", dtype=str).set_index("id")["split"]
+    assert all(part[name] == part[name.removeprefix("again/")] for name in again["id"])
+    audit = json.loads((project / "data" / "split" / "kermany" / "audit.json").read_text())
+    assert audit["near_duplicate_pairs"] >= len(again)
 
 
 def test_too_few_groups_for_three_parts_are_named(project, own_films):

@@ -17,7 +17,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def films_in(folder: Path) -> list[str]:
-    """The files of `folder`, or of the archive, that are films by their names, sorted; ThoraxError if there are none."""
+    """The files of `folder`, or of the archive, that are films by their names, sorted; ThoraxError if none is."""
     files = raw.list_archive(folder) if folder.suffix == ".zip" else raw.list_folder(folder, str(folder))
     names = sorted(name for name in files if name.lower().endswith(SUFFIXES))
     if not names:
