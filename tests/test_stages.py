@@ -51,7 +51,7 @@ def own_films(project, films, tmp_path) -> Path:
     edit(project / "params.yaml", lambda params: params.update(source=f"folder:{copy}"))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["datasets"]["kermany"].pop("expected"),
-        recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
+        recipe["split"]["grouped"].update(train=0.5, validation=0.25, test=0.25)))
     return copy
 
 
@@ -195,9 +195,9 @@ def test_a_near_duplicate_under_another_name_stays_with_its_film(project, own_fi
     np.save(enhanced / "thumbnails.npy", both)
     assert len(pairs(both)[0]) >= len(again)
     stage("split", "kermany")
-    part = pd.read_csv(project / "data" / "split" / "kermany" / "split.csv", dtype=str).set_index("id")["split"]
+    part = pd.read_csv(project / "data" / "split" / "kermany" / "grouped.csv", dtype=str).set_index("id")["split"]
     assert all(part[name] == part[name.removeprefix("again/")] for name in again["id"])
-    audit = json.loads((project / "data" / "split" / "kermany" / "audit.json").read_text())
+    audit = json.loads((project / "data" / "audit" / "kermany.json").read_text())["grouped"]
     assert audit["near_duplicate_pairs"] >= len(again)
 
 
