@@ -18,7 +18,7 @@ def recipes(tmp_path: Path) -> Path:
     edit(tmp_path / "params.yaml", lambda params: params.update(
         studies=["phantom"],
         runs={"phantom_small_cnn": {"study": "phantom", "model": "small_cnn", "architecture": "cnn",
-                                    "films": "enhanced"}}))
+                                    "films": "enhanced", "split": "grouped"}}))
     return tmp_path
 
 
