@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from thorax import enhance, packed, raw
+from thorax.duplicates import SIDE, thumbnail
 from thorax.errors import ThoraxError
 from thorax.films import UnreadableFilm, pixel_sha256, read_film
 from thorax.recipe import Enhance, Variant, load_study
@@ -33,10 +34,11 @@ def main(study: str) -> None:
     manifest = pd.concat([raw.read_manifest(folder).assign(dataset=folder.name) for folder in folders],
                          ignore_index=True)
     with writing(Path("data/enhanced") / study) as out:
-        films, rejects = pack(manifest, source, recipe, out)
+        films, rejects, thumbnails = pack(manifest, source, recipe, out)
         check_losses(manifest, rejects, recipe.reject_limit)
         films.to_csv(out / "films.csv", index=False, lineterminator="\n")
         rejects.to_csv(out / "rejects.csv", index=False, lineterminator="\n")
+        np.save(out / "thumbnails.npy", thumbnails)
         for name, variant in recipe.variants.items():
             description = {"films": name, **variant.model_dump()}
             (out / f"{name}.json").write_text(json.dumps(description, indent=2) + "\n")
@@ -44,24 +46,28 @@ def main(study: str) -> None:
     print(f"enhance: {study}: {len(films)} films as {sizes}; {len(rejects)} rejected")
 
 
-def pack(manifest: pd.DataFrame, source: Path, recipe: Enhance, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write the array of each variant and return the tables of films and rejects."""
-    kept, rejects = [], []
+def pack(manifest: pd.DataFrame, source: Path, recipe: Enhance,
+         out: Path) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Write the array of each variant and return the tables of films and rejects, and the films' thumbnails, by which
+    the split stage finds near-duplicates."""
+    kept, rejects, thumbnails = [], [], []
     sides = {out / f"{name}.npy": variant.image_size for name, variant in recipe.variants.items()}
     with packed.writers(sides) as append:
         progress = tqdm(read_all(manifest, source, recipe), "enhance", total=len(manifest), unit="film", disable=None)
-        for row, (digest, images, reason) in zip(manifest.itertuples(), progress, strict=True):
+        for row, (digest, small, images, reason) in zip(manifest.itertuples(), progress, strict=True):
             if reason:
                 rejects.append({"dataset": row.dataset, "path": row.path, "label": row.label, "reason": reason})
                 continue
             append(images)
+            thumbnails.append(small)
             # Data sets count their groups without knowing of each other.
             kept.append({"id": f"{row.dataset}/{row.path}", "dataset": row.dataset, "source": row.source,
                          "path": row.path, "label": row.label, "group": f"{row.dataset}/{row.group or row.path}",
                          "group_quality": row.group_quality, "part": row.part, "view": row.view, "sex": row.sex,
                          "age": row.age, "sha256": digest})
     return (pd.DataFrame(kept, columns=FILM_COLUMNS),
-            pd.DataFrame(rejects, columns=["dataset", "path", "label", "reason"]))
+            pd.DataFrame(rejects, columns=["dataset", "path", "label", "reason"]),
+            np.array(thumbnails, np.uint8).reshape(-1, SIDE, SIDE))
 
 
 def read_all(manifest: pd.DataFrame, source: Path, recipe: Enhance) -> Iterator[tuple]:
@@ -71,8 +77,9 @@ def read_all(manifest: pd.DataFrame, source: Path, recipe: Enhance) -> Iterator[
         yield from pool.map(partial(enhance_film, source, recipe.variants), rows, chunksize=16)
 
 
-def enhance_film(source: Path, variants: dict[str, Variant], row) -> tuple[str, list[np.ndarray], str]:
-    """The hash of the film's pixels and its variants; or, for a film that cannot be read, the reason."""
+def enhance_film(source: Path, variants: dict[str, Variant],
+                 row) -> tuple[str, np.ndarray | None, list[np.ndarray], str]:
+    """The hash of the film's pixels, its thumbnail and its variants; or, for a film that cannot be read, the reason."""
     cv2.setNumThreads(1)  # one process per CPU already
     try:
         data = raw.reader(source / row.dataset)(row.path)
@@ -84,9 +91,9 @@ def enhance_film(source: Path, variants: dict[str, Variant], row) -> tuple[str, 
     try:
         film = read_film(data)
     except UnreadableFilm as error:
-        return "", [], str(error)
+        return "", None, [], str(error)
     images = [enhance.build(variant.steps, variant.image_size)(film) for variant in variants.values()]
-    return pixel_sha256(film), images, ""
+    return pixel_sha256(film), thumbnail(film), images, ""
 
 
 def check_losses(manifest: pd.DataFrame, rejects: pd.DataFrame, limit: float) -> None:

@@ -11,6 +11,7 @@ from thorax.intervals import as_text, metrics_with_intervals
 from thorax.recipe import load_run
 from thorax.reporting import charts
 from thorax.running import run, writing
+from thorax.splits import PARTS
 from thorax.tasks import part_of_task
 from thorax.training import predict
 
@@ -22,7 +23,7 @@ def main(study: str, model: str) -> None:
     prepare(params.seed, params.threads)
     network, description = artefacts.load(folder)
     classes = description["classes"]
-    examples, films = part_of_task(study, description["films"], classes, "test")
+    examples, films = part_of_task(study, description["films"], description["split"], classes, "test")
     probabilities = predict(network, examples, "predict")
     with writing(folder / "evaluation") as out:
         table = films[["id", "group", "source"]].assign(label=films["class"])
@@ -33,15 +34,15 @@ def main(study: str, model: str) -> None:
                                          recipe.evaluate.level, params.seed)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         draw(out, table, classes, pd.read_csv(folder / "history.csv"), counts(study, description),
-             f"study {study}, {model}, split by group, {len(table)} test films")
+             f"study {study}, {model}, {description['split']} split, {len(table)} test films")
     print(f"evaluate: {study}: {model}: balanced accuracy {as_text(metrics['balanced_accuracy'])} on {len(table)} "
           "test films")
 
 
 def counts(study: str, description: dict) -> dict[str, dict[str, int]]:
     """Films of every class in every part."""
-    parts = {part: part_of_task(study, description["films"], description["classes"], part)[1]["class"].value_counts()
-             for part in ("train", "validation", "test")}
+    of = (study, description["films"], description["split"], description["classes"])
+    parts = {part: part_of_task(*of, part)[1]["class"].value_counts() for part in PARTS}
     return {name: {part: int(films.get(name, 0)) for part, films in parts.items()} for name in description["classes"]}
 
 

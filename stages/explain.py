@@ -23,7 +23,7 @@ def main(study: str, model: str) -> None:
     prepare(params.seed, params.threads)
     network, description = artefacts.load(folder)
     names = list(description["classes"])
-    examples, _ = part_of_task(study, description["films"], description["classes"], "test")
+    examples, _ = part_of_task(study, description["films"], description["split"], description["classes"], "test")
     table = predictions.read(folder / "evaluation" / "predictions.csv")
     cases = choose(table, names, recipe.explain.right, recipe.explain.wrong)
     films = np.asarray(examples.inputs[examples.rows[cases.index]])

@@ -36,13 +36,14 @@ def draw(study: str, params: Params, out: Path) -> None:
         members = [cell for cell in cells if cell.recipe.task == task]
         if not members:
             continue
-        films = len(members[0].predictions())
+        protocols = ", ".join(dict.fromkeys(f"{cell.recipe.split} split, {len(cell.predictions())} test films"
+                                            for cell in members))
         rows = [{"model": cell.name, **{name: cell.metrics[name] for name in ("balanced_accuracy", "macro_auc")}}
                 for cell in members]
         charts.comparison(rows, out / f"{task}_comparison.png",
-                           f"study {study}, task {task}, split by group, {films} test films, "
+                           f"study {study}, task {task}, {protocols}, "
                            f"{recipe.evaluate.level:.0%} group bootstrap")
-        chosen = results.best(members)
+        chosen = results.best(members, recipe)
         for path in (*sorted((chosen.folder / "evaluation").glob("*.png")), chosen.folder / "explanation/gradcam.png"):
             shutil.copy(path, out / f"{task}_{chosen.name}_{path.name}")
     if {"plain", "enhanced"} <= set(recipe.enhance.variants):

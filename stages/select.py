@@ -22,7 +22,8 @@ def main(*studies: str) -> None:
     content["runs"] = CommentedMap()
     for study in content["studies"]:
         for name, model in load_study(study).models.items():
-            cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films)
+            cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films,
+                             split=model.split)
             cell.fa.set_flow_style()
             content["runs"][f"{study}_{name}"] = cell
     buffer = io.StringIO()

@@ -1,52 +1,84 @@
-"""split: assign every film of a study to training, validation or test part; no group straddles two parts."""
+"""split: deal every film of a study to training, validation or test part, once for each split of its recipe."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from thorax import duplicates, leakage
 from thorax.errors import ThoraxError
-from thorax.recipe import load_params, load_study
-from thorax.running import run, writing
-from thorax.splits import PARTS, clusters, split
+from thorax.recipe import Split, Study, load_params, load_study
+from thorax.running import run, writing, writing_into
+from thorax.splits import PARTS, clusters, deal
+
+SHOWN = 3  # offenders named in a message
 
 
 def main(study: str) -> None:
-    """Split the films of STUDY."""
+    """Split the films of STUDY; what straddles two parts goes to data/audit/<study>.json."""
     params, recipe = load_params(), load_study(study)
-    films = pd.read_csv(Path("data/enhanced") / study / "films.csv", dtype=str, keep_default_na=False)
-    cluster = clusters(films["group"], films["sha256"])
-    fractions = {part: getattr(recipe.split, part) for part in PARTS}
-    part = split(films["id"], films["label"], cluster, fractions, params.seed)
-    table = pd.DataFrame({"id": films["id"], "split": part, "cluster": cluster})
-    counts = pd.crosstab(films["label"], part).reindex(columns=PARTS, fill_value=0)
-    empty = [f"{label} has none in {name}" for label, row in counts.iterrows() for name in PARTS if not row[name]]
-    if empty:
-        raise ThoraxError(f"studies/{study}.yaml: split: too few groups for these fractions: {'; '.join(empty)}; "
-                          "bring more films of it or leave the label out")
+    enhanced = Path("data/enhanced") / study
+    films = pd.read_csv(enhanced / "films.csv", dtype=str, keep_default_na=False)
+    pairs, _ = duplicates.pairs(np.load(enhanced / "thumbnails.npy"))
+    cluster = clusters(films["group"], films["sha256"], pairs=pairs)
+    audits = {}
     with writing(Path("data/split") / study) as out:
-        table.to_csv(out / "split.csv", index=False, lineterminator="\n")
-        (out / "audit.json").write_text(json.dumps(audit(films, table, counts), indent=2) + "\n")
-    print(f"split: {study}: films per label and part\n{counts.assign(all=counts.sum(axis=1)).to_string()}")
+        for name, wanted in recipe.split.items():
+            where = f"studies/{study}.yaml: split.{name}"
+            rows, part = deal_films(films, cluster, wanted, recipe, params.seed, where)
+            audits[name] = {"unit": wanted.unit, **leakage.audit(films, rows, part, cluster, pairs)}
+            refuse_empty_parts(audits[name]["counts"], wanted, recipe, where)
+            if wanted.unit == "group":
+                refuse_straddlers(leakage.straddlers(films, rows, part, pairs), where)
+            pd.DataFrame({"id": films["id"].to_numpy()[rows], "split": part, "cluster": cluster[rows]}).to_csv(
+                out / f"{name}.csv", index=False, lineterminator="\n")
+            print(summary(study, name, audits[name]))
+    with writing_into(Path("data/audit"), study) as out:
+        (out / f"{study}.json").write_text(json.dumps(audits, indent=2) + "\n")
 
 
-def audit(films: pd.DataFrame, table: pd.DataFrame, counts: pd.DataFrame) -> dict:
-    """What the split kept together and what, against its purpose, lies in two parts."""
-    parts = table["split"].to_numpy()
-    return {
-        "films": len(films),
-        "groups": films["group"].nunique(),
-        "group_quality": films["group_quality"].value_counts().sort_index().to_dict(),
-        "clusters": table["cluster"].nunique(),
-        "films_with_an_exact_duplicate": int(films["sha256"].duplicated(keep=False).sum()),
-        "groups_in_two_parts": straddling(films["group"], parts),
-        "exact_duplicates_in_two_parts": straddling(films["sha256"], parts),
-        "counts": {label: row.to_dict() for label, row in counts.iterrows()},
-    }
+def deal_films(films: pd.DataFrame, cluster: np.ndarray, wanted: Split, recipe: Study, seed: int,
+               where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the films, a copied one repeated, and the part of each."""
+    fractions = {part: getattr(wanted, part) for part in PARTS}
+    before = {recipe.stratum(label, where): count for label, count in wanted.per_class.items()}
+    after = {part: {recipe.stratum(label, where): count for label, count in numbers.items()}
+             for part, numbers in wanted.films.items()}
+    try:
+        return deal(films["id"], films["dataset"] + "/" + films["label"], cluster, wanted.unit == "group", fractions,
+                    before, after, seed)
+    except ThoraxError as error:
+        raise ThoraxError(f"{where}.{error}") from None
 
 
-def straddling(keys: pd.Series, parts) -> int:
-    return int((pd.Series(parts).groupby(keys.to_numpy()).nunique() > 1).sum())
+def refuse_empty_parts(counts: dict, wanted: Split, recipe: Study, where: str) -> None:
+    """A label without a film in a part is a mistake, unless the recipe sets its number there to 0."""
+    zero = {(part, recipe.stratum(label, where).partition("/")[2]) for part, numbers in wanted.films.items()
+            for label, count in numbers.items() if count == 0}
+    empty = [f"{label} has none in {part}" for label, row in counts.items() for part in PARTS
+             if not row[part] and (part, label) not in zero]
+    if empty:
+        raise ThoraxError(f"{where}: too few groups for these fractions: {'; '.join(empty)}; bring more films of it or "
+                          "leave the label out")
+
+
+def refuse_straddlers(straddlers: dict[str, list[str]], where: str) -> None:
+    found = [f"{len(names)} {kind.replace('_', ' ')}, such as {', '.join(names[:SHOWN])}"
+             for kind, names in straddlers.items() if names]
+    if found:
+        raise ThoraxError(f"{where}: `unit: group`, yet in two parts: {'; '.join(found)}; this split leaks and is not "
+                          "written: please report it")
+
+
+def summary(study: str, name: str, audit: dict) -> str:
+    counts = pd.DataFrame(audit["counts"]).T
+    kinds = ("groups", "exact_duplicates", "near_duplicate_pairs", "copied_films")
+    found = ", ".join(f"{audit[f'{kind}_in_two_parts']} {kind.replace('_', ' ')}" for kind in kinds)
+    share = audit["test_share_with_a_relative_in_train"]
+    return (f"split: {study}: {name}, by {audit['unit']}: films per label and part\n"
+            f"{counts.assign(all=counts.sum(axis=1)).to_string()}\n"
+            f"split: {study}: {name}: in two parts: {found}; {share:.1%} of the test films have a relative in train")
 
 
 if __name__ == "__main__":

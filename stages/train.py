@@ -19,8 +19,8 @@ def main(study: str, model: str) -> None:
     prepare(params.seed, params.threads)
     network = models.build(wanted.architecture, wanted.arguments, wanted.head, len(classes), films["image_size"],
                            wanted.weights)
-    training, _ = part_of_task(study, wanted.films, classes, "train")
-    validation, _ = part_of_task(study, wanted.films, classes, "validation")
+    training, _ = part_of_task(study, wanted.films, wanted.split, classes, "train")
+    validation, _ = part_of_task(study, wanted.films, wanted.split, classes, "validation")
     print(f"train: {study}: {model}: {network.count_params():,} parameters, {len(training)} films to train on, "
           f"{len(validation)} to validate")
     with writing_into(Path("models") / study / model, "train") as out:
@@ -33,10 +33,11 @@ def main(study: str, model: str) -> None:
             "study": study, "model": model, "architecture": wanted.architecture, "arguments": wanted.arguments,
             "head": wanted.head, "task": wanted.task, "classes": classes, "image_size": films["image_size"],
             "input": "gray films after the enhancement, uint8 0..255, (n, image_size, image_size)",
-            "films": wanted.films, "enhancement": films["steps"], "initial_weights": wanted.weights,
+            "films": wanted.films, "split": wanted.split, "enhancement": films["steps"],
+            "initial_weights": wanted.weights,
             "training_films": len(training), "validation_films": len(validation),
             "films_sha256": artefacts.sha256(Path("data/enhanced") / study / f"{wanted.films}.npy"),
-            "split_sha256": artefacts.sha256(Path("data/split") / study / "split.csv"),
+            "split_sha256": artefacts.sha256(Path("data/split") / study / f"{wanted.split}.csv"),
             "seed": params.seed, "computed_with": describe(params.threads)})
         summary = {"parameters": network.count_params(), "epochs": len(history), "kept_epoch": int(best["epoch"]),
                    **{name: round(float(best[name]), 6) for name in ("val_loss", "val_accuracy")}}

@@ -50,7 +50,7 @@ def shrink(recipe: dict) -> None:
     recipe["download"]["phantom"] |= {"patients": 12, "films_per_patient": [1, 2], "image_size": 64}
     steps = [{"op": "white_balance"}, {"op": "gray"}, {"op": "clahe", "tiles": 4}]
     recipe["enhance"]["variants"] = {"enhanced": {"image_size": 32, "steps": steps}, "plain": {"image_size": 32}}
-    recipe["split"] = {"train": 0.6, "validation": 0.2, "test": 0.2}
+    recipe["split"] = {"grouped": {"train": 0.6, "validation": 0.2, "test": 0.2}}
     recipe["tasks"] = {"findings": {finding: [finding] for finding in findings}}
     recipe["evaluate"]["resamples"] = 200
     for name in list(recipe["models"]):
@@ -93,7 +93,8 @@ def make_project(folder: Path) -> Path:
     edit(folder / "studies" / "phantom.yaml", shrink)
     edit(folder / "params.yaml", lambda params: params.update(
         studies=["phantom"], source="phantom", sources={},
-        runs={f"phantom_{model}": {"study": "phantom", "model": model, "architecture": "cnn", "films": films}
+        runs={f"phantom_{model}": {"study": "phantom", "model": model, "architecture": "cnn", "films": films,
+                                   "split": "grouped"}
               for model, films in (("small_cnn", "enhanced"), ("small_cnn_plain", "plain"))}))
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", "-A")

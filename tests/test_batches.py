@@ -122,3 +122,11 @@ def test_ordered_batches_keep_the_order_of_the_rows(films, batch_size):
     np.testing.assert_array_equal(np.concatenate([inputs for inputs, _ in parts]), films[rows])
     np.testing.assert_array_equal(np.concatenate([classes for _, classes in parts]), np.arange(11) % 3)
     assert all(len(inputs) for inputs, _ in parts)
+
+
+def test_copies_of_a_film_are_changed_each_in_its_own_way_and_the_first_as_if_there_were_none(films):
+    made = batches(films, [4, 9, 4, 4], batch_size=4, recipe=GEOMETRY)
+    inputs, positions, _ = made[0]
+    found = dict(zip(positions.tolist(), inputs, strict=True))
+    np.testing.assert_array_equal(found[0], augment(films[4], GEOMETRY, 5, 0, 4))
+    assert len({found[position].tobytes() for position in (0, 2, 3)}) == 3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from thorax import scoring
-from thorax.comparison import paired_difference
+from thorax.comparison import paired_difference, unpaired_differences
 
 
 def case(n: int = 90, groups: int = 30, seed: int = 0):
@@ -50,3 +50,37 @@ def test_what_is_hard_for_both_cancels():
     candidate[0] = np.eye(3)[labels[0]]
     found = paired_difference(labels, baseline, candidate, groups, "accuracy", 300, 0.95, 1)
     assert found["high"] - found["low"] < 0.03
+
+
+def test_the_unpaired_difference_equals_a_plain_loop_over_groups_drawn_in_each():
+    labels, baseline, _, groups = case()
+    other_labels, _, candidate, other_groups = case(n=120, groups=20, seed=5)
+    found = unpaired_differences((labels, baseline, groups), (other_labels, candidate, other_groups),
+                                 ["accuracy", "macro_f1"], resamples=100, level=0.9, seed=3)
+    streams, drawn = np.random.SeedSequence(3).spawn(2), {"accuracy": [], "macro_f1": []}
+    randoms = [np.random.default_rng(stream) for stream in streams]
+    for _ in range(100):
+        scored = []
+        for random, (true, guessed, of) in zip(randoms, [(labels, baseline, groups),
+                                                        (other_labels, candidate, other_groups)], strict=True):
+            ids = np.unique(of)
+            rows = np.concatenate([np.flatnonzero(of == each) for each in ids[random.integers(0, len(ids), len(ids))]])
+            scored.append(scoring.scores(true[rows], guessed[rows]))
+        for metric in drawn:
+            drawn[metric].append(scored[1][metric] - scored[0][metric])
+    for metric, samples in drawn.items():
+        expected = scoring.scores(other_labels, candidate)[metric] - scoring.scores(labels, baseline)[metric]
+        assert found[metric]["value"] == pytest.approx(expected, abs=1e-6)
+        np.testing.assert_allclose([found[metric]["low"], found[metric]["high"]],
+                                   np.quantile(samples, [0.05, 0.95]), atol=1e-6)
+
+
+def test_unpaired_a_model_against_itself_is_as_uncertain_as_two_models():
+    # The draws are independent: the variances add up, where paired draws would cancel.
+    labels, baseline, _, groups = case(n=600, groups=200)
+    one = (labels, baseline, groups)
+    found = unpaired_differences(one, one, ["accuracy"], 400, 0.95, 1)["accuracy"]
+    accuracy = scoring.scores(labels, baseline)["accuracy"]
+    half = 1.96 * np.sqrt(2 * accuracy * (1 - accuracy) / 600)
+    assert found["value"] == 0
+    assert 0.7 * 2 * half < found["high"] - found["low"] < 1.4 * 2 * half

@@ -58,7 +58,7 @@ def test_everything_that_the_first_repro_made_is_committed_or_ignored_on_purpose
     untracked = run(finished, "git", "status", "--short", "--untracked-files=all").stdout
     kept_by_git = {line[3:] for line in untracked.splitlines()}
     names = {Path(name).name for name in kept_by_git}
-    assert {"dvc.lock", "metrics.json", "predictions.csv", "training.json", "history.csv", "audit.json",
+    assert {"dvc.lock", "metrics.json", "predictions.csv", "training.json", "history.csv", "phantom.json",
             "results.md"} <= names
     assert not any(name.endswith((".npy", ".h5", ".zip", ".db")) or "/.lock-" in name or "/.tmp-" in name
                    for name in kept_by_git)
@@ -76,10 +76,11 @@ def test_the_enhancement_reruns_its_study_only(project):
     edit(project / "params.yaml", lambda params: (
         params["studies"].append("kermany"),
         params["runs"].update(kermany_subtype_small_cnn={"study": "kermany", "model": "subtype_small_cnn",
-                                                         "architecture": "cnn", "films": "enhanced"})))
+                                                         "architecture": "cnn", "films": "enhanced",
+                                                         "split": "grouped"})))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["phantom"].update(patients=8, image_size=64),
-        recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
+        recipe["split"]["grouped"].update(train=0.5, validation=0.25, test=0.25)))
     assert set(ran(run(project, "dvc", "repro", "split").stdout)) == {
         f"{stage}@{study}" for stage in ("download", "enhance", "split") for study in ("phantom", "kermany")}
     edit(project / "studies" / "phantom.yaml",

@@ -18,7 +18,7 @@ def recipes(tmp_path: Path) -> Path:
     edit(tmp_path / "params.yaml", lambda params: params.update(
         studies=["phantom"],
         runs={"phantom_small_cnn": {"study": "phantom", "model": "small_cnn", "architecture": "cnn",
-                                    "films": "enhanced"}}))
+                                    "films": "enhanced", "split": "grouped"}}))
     return tmp_path
 
 
@@ -65,8 +65,18 @@ MISTAKES = {
     "a number out of range": ("enhance.reject_limit", 1.5,
                               "enhance.reject_limit: 1.5 (float) is not allowed: must be less than 1"),
     "yes for a number": ("evaluate.resamples", True, "evaluate.resamples: True (bool) is not allowed"),
-    "not a number": ("split.train", float("nan"), "split.train: nan (float) is not allowed"),
-    "fractions that miss one": ("split.train", 0.5, "split: train + validation + test must be 1, not 0.8"),
+    "not a number": ("split.grouped.train", float("nan"), "split.grouped.train: nan (float) is not allowed"),
+    "fractions that miss one": ("split.grouped.train", 0.5,
+                                 "split.grouped: train + validation + test must be 1, not 0.8"),
+    "a split that is not there": ("models.small_cnn.split", "groupd",
+                                  "models.small_cnn.split: unknown split 'groupd'; did you mean 'grouped'?"),
+    "another unit than film or group": ("split.grouped.unit", "patient", "must be 'group' or 'film'"),
+    "numbers for an unknown label": ("split.grouped.per_class", {"viral": 3, "covd": 3},
+                                     "split.grouped.per_class: unknown label 'covd'; did you mean 'covid'?"),
+    "numbers for an unknown part": ("split.grouped.films", {"tests": {"viral": 3}}, "split.grouped.films"),
+    "numbers for a label twice": ("split.grouped.films", {"test": {"viral": 3, "phantom/viral": 4}},
+                                  "split.grouped.films.test names a label twice: viral, phantom/viral"),
+
     "an unknown label": ("tasks.findings.covid", ["covvid"],
                          "tasks.findings.covid: unknown label 'covvid'; did you mean 'covid'?"),
     "a label in two classes": ("tasks.findings.covid", ["normal"], "label 'normal' belongs to more than one class"),
@@ -108,13 +118,16 @@ def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(mistake, recipe
 
 PARAMS_MISTAKES = {
     "an unknown study": ("studies", ["phantum"], "runs.phantom_small_cnn is of study 'phantom', which studies does"),
-    "a study without a recipe": ("runs", {"x_y": {"study": "x", "model": "y", "architecture": "cnn", "films": "z"}},
+    "a study without a recipe": ("runs", {"x_y": {"study": "x", "model": "y", "architecture": "cnn", "films": "z",
+                                                     "split": "grouped"}},
                                  "runs.x_y is of study 'x'"),
     "a study named twice": ("studies", ["phantom", "phantom"], "studies names a study twice"),
     "a study without runs": ("studies", ["phantom", "kermany"], "study 'kermany' has no run; `python -m stages.select"),
     "an unknown model": ("runs.phantom_small_cnn.model", "small_cn", "must be called phantom_small_cn"),
     "another architecture than the recipe's": ("runs.phantom_small_cnn.architecture", "resnet50",
                                                "'resnet50', but studies/phantom.yaml says 'cnn'"),
+    "another split than the recipe's": ("runs.phantom_small_cnn.split", "as_published",
+                                        "'as_published', but studies/phantom.yaml says 'grouped'"),
     "an unknown source": ("source", "kagle", "source: must be phantom, download"),
     "a service instead of its source": ("source", "kaggle", "source: say download instead of kaggle"),
     "a folder without path": ("sources", {"kermany": "folder:"}, "sources: must be phantom, download"),
@@ -179,3 +192,17 @@ def test_no_committed_recipe_uses_merge_keys():
     for path in (ROOT / "studies").glob("*.yaml"):
         assert "<<" not in path.read_text()
         YAML(typ="safe").load(path.read_text())
+
+
+def test_a_label_of_several_data_sets_must_say_of_which(recipes):
+    def change(recipe, label):
+        recipe["download"]["datasets"]["kermany"] = {"labels": ["normal"]}
+        recipe["split"]["grouped"]["films"] = {"test": {label: 5}}
+
+    path = recipes / "studies" / "phantom.yaml"
+    edit(path, lambda recipe: change(recipe, "normal"))
+    with pytest.raises(ThoraxError, match=r"split\.grouped\.films\.test: several data sets have label 'normal'; say "
+                                          "which: phantom/normal, kermany/normal"):
+        load_study("phantom", recipes)
+    edit(path, lambda recipe: change(recipe, "kermany/normal"))
+    assert load_study("phantom", recipes).split["grouped"].films == {"test": {"kermany/normal": 5}}

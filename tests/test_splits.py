@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thorax.splits import PARTS, clusters, split
+from thorax.errors import ThoraxError
+from thorax.splits import PARTS, clusters, deal, drawn, split, unique_names
 
 FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
@@ -110,3 +111,96 @@ def test_a_group_with_a_duplicate_elsewhere_takes_that_group_along():
     cluster = clusters(groups, pixels)
     part = split([f"film{number}" for number in range(300)], ["x"] * 300, cluster, FRACTIONS, 0)
     assert len(set(part[[0, 1, 2, 297, 298, 299]])) == 1
+
+
+def test_near_duplicate_pairs_join_clusters():
+    assert list(clusters("abcdef", pairs=[(0, 4), (3, 4)])) == [0, 1, 2, 0, 0, 3]
+    assert list(clusters("aabbcd", pairs=np.array([[1, 2]]))) == [0, 0, 0, 0, 1, 2]
+
+
+@settings(deadline=None, max_examples=100)
+@given(studies(), st.integers(0, 9), st.integers(0, 8), st.integers(0, 8))
+def test_numbers_of_validation_and_test_are_reached_without_splitting_a_cluster(study, seed, validation, test):
+    ids, labels, cluster = study
+    part = split(ids, labels, cluster, FRACTIONS, seed, {"validation": {"a": validation}, "test": {"a": test}})
+    own = labels == "a"
+    largest = np.bincount(cluster[own]).max() if own.any() else 0
+    if own.sum() >= validation + test + 3 * largest:
+        for name, wanted in (("validation", validation), ("test", test)):
+            assert wanted <= (own & (part == name)).sum() < max(wanted + 2 * largest, 1 + largest)
+    assert all(len(set(part[cluster == number])) == 1 for number in np.unique(cluster))
+
+
+def test_copies_have_names_of_their_own():
+    assert unique_names(["a", "b", "a", "a", "b"]) == ["a", "b", "a#2", "a#3", "b#2"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 20), st.integers(0, 60))
+def test_every_film_is_repeated_as_often_as_any_other_or_once_more(films, count):
+    found = drawn(range(films), [f"film{row}" for row in range(films)], count, 3)
+    times = np.bincount(found, minlength=films)
+    assert times.sum() == count
+    assert times.max() - times.min() <= 1
+
+
+def case() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """A hundred groups of three films each of a common and of a rare stratum."""
+    strata = np.repeat(["set/common", "set/rare"], [300, 60])
+    return [f"film{row}" for row in range(360)], strata, np.arange(360) // 3
+
+
+def count(strata, rows, part) -> dict:
+    return {(name, stratum): int(((part == name) & (strata[rows] == stratum)).sum())
+            for name in PARTS for stratum in ("set/common", "set/rare")}
+
+
+def test_copies_made_before_the_split_lie_in_train_and_test():
+    ids, strata, cluster = case()
+    rows, part = deal(ids, strata, cluster, False, FRACTIONS, {"set/rare": 300}, {}, 1)
+    assert count(strata, rows, part) == {("train", "set/common"): 210, ("train", "set/rare"): 210,
+                                         ("validation", "set/common"): 30, ("validation", "set/rare"): 30,
+                                         ("test", "set/common"): 60, ("test", "set/rare"): 60}
+    assert len(set(rows[part == "train"]) & set(rows[part == "test"]) & set(range(300, 360))) > 30
+    assert not set(rows[part == "train"]) & set(rows[part == "test"]) & set(range(300))
+
+
+def test_published_numbers_are_reached_in_every_part_and_no_group_straddles():
+    ids, strata, cluster = case()
+    numbers = {"train": {"set/common": 200, "set/rare": 200}, "validation": {"set/common": 20, "set/rare": 10},
+               "test": {"set/common": 40, "set/rare": 20}}
+    rows, part = deal(ids, strata, cluster, True, FRACTIONS, {}, numbers, 1)
+    assert count(strata, rows, part) == {(name, stratum): wanted for name, each in numbers.items()
+                                         for stratum, wanted in each.items()}
+    for number in np.unique(cluster[rows]):
+        assert len(set(part[cluster[rows] == number])) == 1
+    for name in ("validation", "test"):
+        assert len(set(rows[part == name])) == (part == name).sum()  # films are repeated in train alone
+    assert list(rows) == sorted(rows)
+
+
+def test_zero_keeps_a_part_free_and_what_is_not_named_keeps_its_fraction():
+    ids, strata, cluster = case()
+    numbers = {"train": {"set/rare": 0}, "validation": {"set/rare": 0}, "test": {"set/rare": 25}}
+    rows, part = deal(ids, strata, cluster, False, FRACTIONS, {}, numbers, 1)
+    found = count(strata, rows, part)
+    assert [found[name, "set/rare"] for name in PARTS] == [0, 0, 25]
+    assert [found[name, "set/common"] for name in PARTS] == [210, 30, 60]
+
+
+def test_drawing_fewer_films_before_a_grouped_split_repeats_none():
+    ids, strata, cluster = case()
+    rows, part = deal(ids, strata, cluster, True, FRACTIONS, {"set/common": 60}, {}, 1)
+    assert len(rows) == len(set(rows)) == 120
+    assert all(len(set(part[cluster[rows] == number])) == 1 for number in np.unique(cluster[rows]))
+
+
+@pytest.mark.parametrize("before, after, said", [
+    ({"set/rare": 61}, {}, "per_class: set/rare has 60 films, fewer than 61; films are repeated before the split only"),
+    ({}, {"test": {"set/rare": 61}}, "films.test: 57 films of set/rare are left for this part, fewer than 61"),
+    ({}, {"test": {"set/rare": 58}, "train": {"set/rare": 5}},
+     "films.train: 0 films of set/rare are left for this part, fewer than 5"),
+])
+def test_films_that_lack_are_named_with_what_to_do(before, after, said):
+    with pytest.raises(ThoraxError, match=said.replace(".", r"\.")):
+        deal(*case(), True, FRACTIONS, before, after, 1)

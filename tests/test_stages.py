@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.conftest import edit
@@ -49,7 +51,7 @@ def own_films(project, films, tmp_path) -> Path:
     edit(project / "params.yaml", lambda params: params.update(source=f"folder:{copy}"))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["datasets"]["kermany"].pop("expected"),
-        recipe["split"].update(train=0.5, validation=0.25, test=0.25)))
+        recipe["split"]["grouped"].update(train=0.5, validation=0.25, test=0.25)))
     return copy
 
 
@@ -172,6 +174,123 @@ def test_a_film_that_changed_since_it_was_indexed_is_named(project, own_films):
     line = refusal("enhance", "kermany")
     assert victim.name in line
     assert "run `dvc repro --force download@kermany`" in line
+
+
+def test_a_near_duplicate_under_another_name_stays_with_its_film(project, own_films):
+    from thorax.duplicates import pairs
+
+    stage("download", "kermany")
+    stage("enhance", "kermany")
+    enhanced = project / "data" / "enhanced" / "kermany"
+    films = pd.read_csv(enhanced / "films.csv", dtype=str)
+    thumbnails = np.load(enhanced / "thumbnails.npy")
+    assert thumbnails.shape == (len(films), 16, 16)
+    assert thumbnails.dtype == np.uint8
+    # Every film of one label once more, a little brighter, as groups of their own.
+    again = films[films["label"] == "virus"].assign(
+        id=lambda rows: "again/" + rows["id"], group=lambda rows: "again/" + rows["group"],
+        sha256=lambda rows: "again/" + rows["sha256"])
+    pd.concat([films, again]).to_csv(enhanced / "films.csv", index=False)
+    both = np.concatenate([thumbnails, thumbnails[again.index] // 2 + 20])
+    np.save(enhanced / "thumbnails.npy", both)
+    assert len(pairs(both)[0]) >= len(again)
+    stage("split", "kermany")
+    part = pd.read_csv(project / "data" / "split" / "kermany" / "grouped.csv", dtype=str).set_index("id")["split"]
+    assert all(part[name] == part[name.removeprefix("again/")] for name in again["id"])
+    audit = json.loads((project / "data" / "audit" / "kermany.json").read_text())["grouped"]
+    assert audit["near_duplicate_pairs"] >= len(again)
+
+
+@pytest.fixture
+def films_to_split(project, monkeypatch) -> pd.DataFrame:
+    """What the enhance stage leaves of 240 films in 80 groups, two labels; films 238 and 239 are near-duplicates of
+    films 0 and 1 under other names."""
+    films = pd.DataFrame({"id": [f"phantom/{row}" for row in range(240)], "dataset": "phantom",
+                          "label": np.repeat(["normal", "bacterial"], [180, 60]),
+                          "group": [f"phantom/p{row // 3}" for row in range(240)], "group_quality": "metadata",
+                          "sha256": [f"{row:064}" for row in range(240)]})
+    films.loc[238:, "label"] = "normal"
+    thumbnails = np.random.default_rng(0).integers(0, 256, (240, 16, 16)).astype("uint8")
+    thumbnails[238:] = thumbnails[:2] // 2
+    enhanced = project / "data" / "enhanced" / "phantom"
+    enhanced.mkdir(parents=True)
+    films.to_csv(enhanced / "films.csv", index=False)
+    np.save(enhanced / "thumbnails.npy", thumbnails)
+    return films
+
+
+def split_as(project: Path, **protocols: dict) -> None:
+    fractions = {"train": 0.6, "validation": 0.2, "test": 0.2}
+    edit(project / "studies" / "phantom.yaml", lambda recipe: recipe.update(
+        split={"grouped": fractions} | {name: fractions | more for name, more in protocols.items()}))
+
+
+def audits(project: Path) -> dict:
+    return json.loads((project / "data" / "audit" / "phantom.json").read_text())
+
+
+def test_a_study_offers_several_splits_and_the_audit_counts_what_each_leaks(project, films_to_split, capsys):
+    split_as(project, as_published={"unit": "film"}, copied={"unit": "film", "per_class": {"bacterial": 182}})
+    stage("split", "phantom")
+    folder = project / "data" / "split" / "phantom"
+    assert sorted(path.name for path in folder.iterdir()) == ["as_published.csv", "copied.csv", "grouped.csv"]
+    found = audits(project)
+    kinds = ("groups", "exact_duplicates", "near_duplicate_pairs", "copied_films")
+    assert [found["grouped"][f"{kind}_in_two_parts"] for kind in kinds] == [0, 0, 0, 0]
+    assert found["grouped"]["test_share_with_a_relative_in_train"] == 0
+    assert found["grouped"]["near_duplicate_pairs"] == 2
+    assert found["as_published"]["groups_in_two_parts"] > 40
+    assert found["as_published"]["copied_films_in_two_parts"] == 0
+    assert found["as_published"]["test_share_with_a_relative_in_train"] > 0.5
+    assert found["copied"]["copies"] == 182 - 58
+    assert found["copied"]["copied_films_in_two_parts"] > 20
+    table = pd.read_csv(folder / "copied.csv")
+    assert table["id"].duplicated().sum() == 182 - 58
+    assert f"{found['as_published']['groups_in_two_parts']} groups, 0 exact duplicates" in capsys.readouterr().out
+
+
+def test_numbers_of_films_are_reached_by_label_in_every_part(project, films_to_split):
+    numbers = {"train": {"normal": 90, "bacterial": 90}, "test": {"normal": 12, "bacterial": 12}}
+    split_as(project, published_numbers={"films": numbers})
+    stage("split", "phantom")
+    found = audits(project)["published_numbers"]
+    assert {part: {label: row[part] for label, row in found["counts"].items()} for part in numbers} == numbers
+    assert found["copies"] > 0
+    assert found["groups_in_two_parts"] == found["copied_films_in_two_parts"] == 0
+
+
+BROKEN = {
+    "by film": (lambda films, pairs: np.arange(len(films)), "groups, such as phantom/p"),
+    "blind to near-duplicates": (lambda films, pairs: np.unique(films["group"], return_inverse=True)[1],
+                                 "near duplicate pairs, such as phantom/"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_grouped_split_that_leaks_fails_by_name_and_keeps_the_old_one(project, films_to_split, monkeypatch, how):
+    split_as(project)
+    stage("split", "phantom")
+    old = (project / "data" / "split" / "phantom" / "grouped.csv").read_bytes()
+    cluster, said = BROKEN[how]
+    monkeypatch.setattr("stages.split.clusters", lambda *keys, pairs: cluster(films_to_split, pairs))
+    for seed in range(20):  # with one of 20 seeds the pairs part
+        edit(project / "params.yaml", lambda params, seed=seed: params.update(seed=seed))
+        try:
+            stage("split", "phantom")
+        except ThoraxError as error:
+            assert str(error).startswith("studies/phantom.yaml: split.grouped: `unit: group`, yet in two parts: ")
+            assert said in str(error)
+            break
+        old = (project / "data" / "split" / "phantom" / "grouped.csv").read_bytes()
+    else:
+        pytest.fail("no seed of 20 parted the films")
+    assert (project / "data" / "split" / "phantom" / "grouped.csv").read_bytes() == old
+
+
+def test_films_that_a_split_lacks_are_named_with_their_key(project, films_to_split):
+    split_as(project, mine={"per_class": {"bacterial": 59}})
+    assert refusal("split", "phantom").startswith(
+        "studies/phantom.yaml: split.mine.per_class: phantom/bacterial has 58 films, fewer than 59")
 
 
 def test_too_few_groups_for_three_parts_are_named(project, own_films):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from thorax.augment import augment
 from thorax.backend import keras
@@ -28,6 +29,9 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__()
         self.examples, self.batch_size, self.recipe = examples, batch_size, recipe
         self.class_weights, self.seed, self.epoch = class_weights, seed, 0
+        # A film's changes depend on its row; a copy of it has a number of its own, or it would be changed alike.
+        rows = pd.Series(examples.rows)
+        self.film = (rows + len(examples.inputs) * rows.groupby(rows).cumcount()).to_numpy()
 
     def __len__(self) -> int:
         return -(-len(self.examples) // self.batch_size)
@@ -39,8 +43,8 @@ class TrainingBatches(keras.utils.PyDataset):
         rows, classes = self.examples.rows[chosen], self.examples.classes[chosen]
         inputs = self.examples.inputs[rows]
         if not self.recipe.is_off():
-            inputs = np.stack([augment(film, self.recipe, self.seed, self.epoch, int(row))
-                               for film, row in zip(inputs, rows, strict=True)])
+            inputs = np.stack([augment(film, self.recipe, self.seed, self.epoch, int(number))
+                               for film, number in zip(inputs, self.film[chosen], strict=True)])
         return inputs, classes.astype("int32"), self.class_weights[classes]
 
 

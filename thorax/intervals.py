@@ -92,14 +92,15 @@ def as_text(entry: dict) -> str:
     return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
-def group_weights(groups, resamples: int = RESAMPLES, seed: int = 0, cells: int = CELLS) -> Iterator[np.ndarray]:
+def group_weights(groups, resamples: int = RESAMPLES, seed: int | np.random.SeedSequence = 0,
+                  cells: int = CELLS) -> Iterator[np.ndarray]:
     """Bootstrap resamples of whole groups, as weights, in chunks of bounded memory.
 
     As many groups are drawn with replacement as there are. Two models compared on the same films get the same resamples
     from the same seed, which makes the comparison paired.
 
     Args:
-        groups: (n,) ids; resamples: how many in all; seed: any integer from 0.
+        groups: (n,) ids; resamples: how many in all; seed: any integer from 0, or a SeedSequence.
         cells: chunk size in weights; it changes no result.
 
     Yields:

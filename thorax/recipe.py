@@ -67,13 +67,14 @@ def check_source(source: str) -> str:
 
 
 class Run(Section):
-    """One cell of the results table. `architecture` and `films` repeat the recipe (checked) because DVC can depend
-    on one module and one array only if it finds their names here."""
+    """One cell of the results table. `architecture`, `films` and `split` repeat the recipe (checked) because DVC can
+    depend on one module, one array and one split only if it finds their names here."""
 
     study: Name
     model: Name
     architecture: Name
     films: Name
+    split: Name
 
 
 class Params(Section):
@@ -188,9 +189,26 @@ class Enhance(Section):
 
 
 class Split(Section):
+    """How the films are dealt to the parts; `train`, `validation` and `test` are fractions of each label that sum to 1.
+
+    - `unit: group` deals whole groups with their near-duplicates, and the stage fails if one straddles two parts.
+      `unit: film` deals single films, as many published systems do: the audit counts what then straddles.
+    - `per_class`, as `{viral: 3616}`, brings labels to that many films before they are dealt: by drawing some, or, with
+      `unit: film` alone, by repeating them, so that copies of one film lie in several parts.
+    - `films`, as `{train: {covid: 2531}, test: {covid: 724}}`, sets numbers of films instead of fractions. Validation
+      and test part are dealt as many, train gets the rest; then a part draws what it needs, and train, never another
+      part, repeats films where it has too few. What is not named keeps its fraction; 0 keeps a part free of them.
+
+    Both name a label, or `<data set>/<label>` where several data sets have the label. A label is dealt by itself in
+    every data set.
+    """
+
+    unit: Literal["group", "film"] = "group"
     train: Fraction
     validation: Fraction
     test: Fraction
+    per_class: dict[str, Annotated[int, Field(ge=1)]] = {}
+    films: dict[Literal["train", "validation", "test"], dict[str, Annotated[int, Field(ge=0)]]] = {}
 
     @model_validator(mode="after")
     def sums_to_one(self):
@@ -261,7 +279,8 @@ class Train(Section):
 
 
 class Model(Section):
-    """`architecture` is a module of thorax/models, `weights` is none, imagenet or the path of a base's weights."""
+    """`architecture` is a module of thorax/models, `weights` is none, imagenet or the path of a base's weights,
+    `films` one of enhance.variants and `split` one of the study's splits."""
 
     architecture: Name
     arguments: dict[Name, Any] = {}
@@ -269,6 +288,7 @@ class Model(Section):
     weights: str = "none"
     task: Name
     films: Name
+    split: Name = "grouped"
     train: Train
 
     @model_validator(mode="after")
@@ -299,7 +319,7 @@ class Study(Section):
     title: str
     download: Download
     enhance: Enhance
-    split: Split
+    split: Annotated[dict[Name, Split], Field(min_length=1)]
     tasks: Annotated[dict[Name, Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]],
                                           Field(min_length=2)]], Field(min_length=1)]
     models: Annotated[dict[Name, Model], Field(min_length=1)]
@@ -319,6 +339,12 @@ class Study(Section):
                         raise contradiction(f"tasks.{task}.{name}: unknown label '{label}'; {suggest(label, labels)}")
                     if taken.count(label) > 1:
                         raise contradiction(f"tasks.{task}: label '{label}' belongs to more than one class")
+        for name, split in self.split.items():
+            numbers = {"per_class": split.per_class, **{f"films.{part}": each for part, each in split.films.items()}}
+            for key, named in numbers.items():
+                strata = [self.stratum(label, f"split.{name}.{key}") for label in named]
+                if len(set(strata)) < len(strata):
+                    raise contradiction(f"split.{name}.{key} names a label twice: {', '.join(named)}")
         for key, model in self.models.items():
             if model.task not in self.tasks:
                 raise contradiction(f"models.{key}.task: unknown task '{model.task}'; "
@@ -326,10 +352,24 @@ class Study(Section):
             if model.films not in self.enhance.variants:
                 raise contradiction(f"models.{key}.films: unknown variant '{model.films}'; "
                                     f"{suggest(model.films, self.enhance.variants)}")
+            if model.split not in self.split:
+                raise contradiction(f"models.{key}.split: unknown split '{model.split}'; "
+                                    f"{suggest(model.split, self.split)}")
             if model.architecture not in architectures():
                 raise contradiction(f"models.{key}.architecture: unknown architecture '{model.architecture}'; "
                                     f"{suggest(model.architecture, architectures())}")
         return self
+
+    def stratum(self, label: str, where: str) -> str:
+        """`<data set>/<label>` for a label, which may be that already."""
+        known = [f"{name}/{each}" for name, dataset in self.download.datasets.items() for each in dataset.labels]
+        found = [stratum for stratum in known if label in (stratum, stratum.partition("/")[2])]
+        if len(found) > 1:
+            raise contradiction(f"{where}: several data sets have label '{label}'; say which: {', '.join(found)}")
+        if not found:
+            labels = [stratum.partition("/")[2] for stratum in known]
+            raise contradiction(f"{where}: unknown label '{label}'; {suggest(label, {*known, *labels})}")
+        return found[0]
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -426,7 +466,7 @@ def load_params(root: Path = Path(".")) -> Params:
         if run.model not in models:
             raise ThoraxError(f"{path}: runs.{key}.model: study '{run.study}' has no model '{run.model}'; "
                               f"{suggest(run.model, models)}")
-        for field in ("architecture", "films"):
+        for field in ("architecture", "films", "split"):
             wanted, found = getattr(models[run.model], field), getattr(run, field)
             if wanted != found:
                 raise ThoraxError(f"{path}: runs.{key}.{field}: '{found}', but studies/{run.study}.yaml says "

@@ -2,26 +2,34 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from thorax.batches import Examples
 from thorax.errors import ThoraxError
 from thorax.packed import read
+from thorax.splits import unique_names
 
 
-def part_of_task(study: str, variant: str, classes: dict[str, list[str]], part: str) -> tuple[Examples, pd.DataFrame]:
-    """The films of one part of a study that belong to a class of the task, and their rows of films.csv with the
-    columns `class` (its name) and `split` added. Films of labels outside the task are left out."""
+def part_of_task(study: str, variant: str, split: str, classes: dict[str, list[str]],
+                 part: str) -> tuple[Examples, pd.DataFrame]:
+    """The films of one part of a split that belong to a class of the task, and their rows of films.csv with the column
+    `class` (its name) added. Films of labels outside the task are left out.
+
+    A film that the split repeats comes as often, its second copy with the id `<id>#2`. `group` is that of the first
+    film of the cluster: films that must stay together count as one in a bootstrap, whatever the data set calls them."""
     folder = Path("data/enhanced") / study
     inputs, films = read(folder, variant)
-    split = pd.read_csv(Path("data/split") / study / "split.csv", dtype=str, keep_default_na=False)
-    if list(split["id"]) != list(films["id"]):
-        raise ThoraxError(f"data/split/{study}/split.csv is of other films than {folder}/films.csv; run `dvc repro`")
+    path = Path("data/split") / study / f"{split}.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    row_of = pd.Index(films["id"]).get_indexer(table["id"])
+    if (row_of < 0).any():
+        raise ThoraxError(f"{path} is of other films than {folder}/films.csv; run `dvc repro`")
     names = {label: name for name, labels in classes.items() for label in labels}
-    films = films.assign(**{"class": films["label"].map(names), "split": split["split"]})
-    rows = np.flatnonzero((films["split"] == part) & films["class"].notna())
-    films = films.iloc[rows]
+    films = films.iloc[row_of].reset_index(drop=True)
+    films = films.assign(**{"id": unique_names(films["id"]), "class": films["label"].map(names),
+                            "group": films.groupby(table["cluster"])["group"].transform("first")})
+    chosen = (table["split"] == part) & films["class"].notna()
+    rows, films = row_of[chosen], films[chosen]
     present = set(films["class"])
     for name in classes:
         if name not in present:

@@ -105,8 +105,9 @@ def create(client: mlflow.MlflowClient, home: str, run: Run, recipe: Study, para
     description = json.loads((folder / "model.json").read_text())
     data = {dep["path"]: dep.get("md5", "") for dep in entries["train"]["deps"]}
     tags = {KEY: key, "study": run.study, "model": run.model, "task": description["task"], "films": run.films,
+            "split": run.split,
             "git_commit": git_commit(), "films_md5": data.get(f"data/enhanced/{run.study}/{run.films}.npy", ""),
-            "split_md5": data.get(f"data/split/{run.study}/split.csv", ""),
+            "split_md5": data.get(f"data/split/{run.study}/{run.split}.csv", ""),
             "weights_sha256": description["weights_sha256"], "mlflow.note.content": recipe.title}
     with mlflow.start_run(experiment_id=home, run_name=run.model, tags={KEY: key}) as active:
         identity = active.info.run_id
@@ -125,7 +126,8 @@ def parameters(run: Run, recipe: Study, params: Params, description: dict):
     """Name and text of every number of the recipe that the run depends on."""
     sections = {"seed": params.seed, "threads": params.threads,
                 "enhance": recipe.enhance.variants[run.films].model_dump(),
-                "split": recipe.split.model_dump(), **recipe.models[run.model].model_dump(),
+                **recipe.models[run.model].model_dump(),
+                "split": {"name": run.split, **recipe.split[run.split].model_dump()},
                 "classes": list(description["classes"]), "parameters": description["parameters"],
                 "computed_with": description["computed_with"]}
     return [(name, text[:6000]) for name, text in flat(sections)]  # MLflow's limit

@@ -3,10 +3,13 @@
 import json
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.conftest import ROOT
-from thorax.recipe import load_params
+from tests.conftest import ROOT, edit
+from thorax import predictions
+from thorax.recipe import load_params, load_study
 from thorax.reporting.results import best, cells_of, fill, study_block
 
 
@@ -54,7 +57,7 @@ def test_the_results_page_shows_its_figures(finished):
 
 def test_the_shown_model_is_chosen_by_validation(finished):
     cells = cells_of("phantom", load_params(finished), finished)
-    assert best(cells).training["val_accuracy"] == max(
+    assert best(cells, load_study("phantom", finished)).training["val_accuracy"] == max(
         cell.training["val_accuracy"] for cell in cells)
 
 
@@ -68,3 +71,57 @@ def test_only_the_text_between_the_markers_is_replaced():
     page = "a\n<!-- results:x -->\nold \\1\n<!-- /results:x -->\nb <!-- results:y --><!-- /results:y -->"
     assert fill(page, "x", "new \\g<0>\n") == page.replace("old \\1", "new \\g<0>")
     assert fill("no markers", "x", "new") == "no markers"
+
+
+@pytest.fixture
+def two_protocols(finished_copy):
+    """The finished project, where small_cnn_plain has become small_cnn on a leaking split with better predictions."""
+    def change(recipe):
+        recipe["split"]["as_published"] = recipe["split"]["grouped"] | {"unit": "film"}
+        recipe["models"]["small_cnn_plain"] = dict(recipe["models"]["small_cnn"]) | {"split": "as_published"}
+
+    edit(finished_copy / "studies" / "phantom.yaml", change)
+    edit(finished_copy / "params.yaml", lambda params: params["runs"]["phantom_small_cnn_plain"].update(
+        films="enhanced", split="as_published"))
+    path = finished_copy / "data" / "audit" / "phantom.json"
+    audit = json.loads(path.read_text())
+    audit["as_published"] = audit["grouped"] | {"unit": "film", "groups_in_two_parts": 7,
+                                                "test_share_with_a_relative_in_train": 0.4321}
+    path.write_text(json.dumps(audit))
+    path = finished_copy / "models" / "phantom" / "small_cnn_plain" / "evaluation" / "predictions.csv"
+    table = predictions.read(path)
+    classes = predictions.classes_of(table)
+    right = pd.DataFrame(np.eye(len(classes))[[classes.index(label) for label in table["label"]]], columns=classes)
+    predictions.write(pd.concat([table[predictions.COLUMNS], right], axis=1).iloc[1:], path)
+    return finished_copy
+
+
+def test_models_that_differ_in_the_split_alone_say_how_much_the_leakage_adds(two_protocols):
+    text = study_block("phantom", load_params(two_protocols), "figures", two_protocols)
+    line = re.search(r"Inflation, `small_cnn_plain` \(as_published\) minus `small_cnn` \(grouped\): accuracy "
+                     r"\+(0\.\d{3}) \([+-]\d\.\d{3} to [+-]\d\.\d{3}\); balanced accuracy .*; macro AUC .*; unpaired",
+                     text)
+    grouped = json.loads((two_protocols / "models/phantom/small_cnn/evaluation/metrics.json").read_text())
+    assert float(line.group(1)) == pytest.approx(1 - grouped["accuracy"]["value"], abs=6e-4)
+    assert "Enhancement" not in text
+
+
+def test_with_several_splits_the_table_names_the_split_and_the_page_says_what_each_leaks(two_protocols):
+    text = study_block("phantom", load_params(two_protocols), "figures", two_protocols)
+    assert "| model | split | films |" in text
+    assert "| small_cnn_plain | as_published | enhanced |" in text
+    assert re.search(r"Split `grouped`: .*, by group, with near-duplicates, seed 2026; in two parts lie 0 groups, 0 "
+                     r"exact duplicates, 0 pairs of near-duplicates and 0 copied films; 0\.0% of the test films", text)
+    assert "film by film, which leaks, seed 2026; in two parts lie 7 groups" in text
+    assert "43.2% of the test films have a relative" in text
+
+
+def test_the_model_shown_in_detail_is_one_whose_split_is_by_group(two_protocols):
+    path = two_protocols / "models/phantom/small_cnn_plain/training.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"val_accuracy": 1.0}))
+    cells = cells_of("phantom", load_params(two_protocols), two_protocols)
+    assert best(cells, load_study("phantom", two_protocols)).name == "small_cnn"
+
+
+def test_with_one_split_the_table_has_no_column_for_it(finished):
+    assert "| model | films |" in (finished / "reports" / "results.md").read_text()

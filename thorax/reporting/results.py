@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from thorax import predictions
-from thorax.comparison import paired_difference
+from thorax.comparison import paired_difference, unpaired_differences
 from thorax.errors import ThoraxError
 from thorax.intervals import as_text
-from thorax.recipe import Model, Params, Study, load_study
+from thorax.recipe import Model, Params, Split, Study, load_study
 from thorax.running import writing_into
 
 COLUMNS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",
@@ -50,30 +50,46 @@ def read_json(path: Path) -> dict:
         raise ThoraxError(f"{path}: no such file; run `dvc repro`, which makes it") from None
 
 
-def best(cells: list[Cell]) -> Cell:
-    """The cell with the best validation accuracy: the test part chooses nothing."""
-    return max(cells, key=lambda cell: cell.training["val_accuracy"])
+def best(cells: list[Cell], recipe: Study) -> Cell:
+    """The cell with the best validation accuracy: the test part chooses nothing. Cells whose films were split by group
+    come first, as a validation part that shares patients with the training part flatters."""
+    return max(cells, key=lambda cell: (recipe.split[cell.recipe.split].unit == "group", cell.training["val_accuracy"]))
 
 
 def study_block(study: str, params: Params, figures: str, root: Path = Path(".")) -> str:
     """The study's tables and figures; `figures` is the way from the page to the folder of the figures."""
     recipe, cells = load_study(study, root), cells_of(study, params, root)
-    audit = read_json(root / "data" / "split" / study / "audit.json")
-    lines = [f"**{recipe.title}** (study `{study}`). {provenance(study, recipe, params, audit)}", ""]
+    audits = read_json(root / "data" / "audit" / f"{study}.json")
+    used = dict.fromkeys(cell.recipe.split for cell in cells)
+    lines = [f"**{recipe.title}** (study `{study}`). {provenance(recipe, params)} "
+             f"{' '.join(protocol(name, recipe.split[name], audits[name], params.seed) for name in used)}", ""]
     for task in recipe.tasks:
         members = [cell for cell in cells if cell.recipe.task == task]
         if members:
-            lines += [*task_lines(task, members, recipe, params.seed), *figure_lines(members, figures), ""]
+            lines += [*task_lines(task, members, recipe, params.seed), *figure_lines(members, figures, recipe), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def provenance(study: str, recipe: Study, params: Params, audit: dict) -> str:
+def provenance(recipe: Study, params: Params) -> str:
     sources = ", ".join(f"`{name}`" + (" (simulated films)" if is_phantom(name, params) else " (real films)")
                         for name in recipe.download.datasets)
+    return f"Data: {sources}."
+
+
+def protocol(name: str, split: Split, audit: dict, seed: int) -> str:
+    """How a split was made, of what, and what its audit found."""
     quality = ", ".join(f"{count} by {name}" for name, count in audit["group_quality"].items())
-    return (f"Data: {sources}, {audit['films']} films in {audit['groups']} groups ({quality}); no group lies in two "
-            f"parts (found: {audit['groups_in_two_parts']}). Split {recipe.split.train:.0%} / "
-            f"{recipe.split.validation:.0%} / {recipe.split.test:.0%} by group, seed {params.seed}.")
+    films = f"{audit['films']} films in {audit['groups']} groups ({quality})"
+    copies = f" and {audit['copies']} copies" if audit["copies"] else ""
+    drawn = ", with the numbers of the recipe" if split.per_class or split.films else ""
+    found = (f"{audit['groups_in_two_parts']} groups, {audit['exact_duplicates_in_two_parts']} exact duplicates, "
+             f"{audit['near_duplicate_pairs_in_two_parts']} pairs of near-duplicates and "
+             f"{audit['copied_films_in_two_parts']} copied films")
+    how = "by group, with near-duplicates" if split.unit == "group" else "film by film, which leaks"
+    share = audit["test_share_with_a_relative_in_train"]
+    return (f"Split `{name}`: {films}{copies}, {split.train:.0%} / {split.validation:.0%} / {split.test:.0%}{drawn}, "
+            f"{how}, seed {seed}; in two parts lie {found}; {share:.1%} of the test films have a relative among the "
+            "training films.")
 
 
 def is_phantom(dataset: str, params: Params) -> bool:
@@ -82,19 +98,22 @@ def is_phantom(dataset: str, params: Params) -> bool:
 
 def task_lines(task: str, cells: list[Cell], recipe: Study, seed: int) -> list[str]:
     classes = recipe.tasks[task]
-    films = len(cells[0].predictions())
-    lines = [f"Task `{task}` ({', '.join(classes)}), {films} test films; {recipe.evaluate.level:.0%} intervals from "
+    films = " and ".join(dict.fromkeys(f"{len(cell.predictions())} test films of split `{cell.recipe.split}`"
+                                       for cell in cells))
+    several = len({cell.recipe.split for cell in cells}) > 1
+    columns = ["model", *(["split"] if several else []), "films", "image", "parameters", "epochs", *COLUMNS.values()]
+    lines = [f"Task `{task}` ({', '.join(classes)}), {films}; {recipe.evaluate.level:.0%} intervals from "
              f"{recipe.evaluate.resamples} resamples of whole groups.", "",
-             f"| model | films | image | parameters | epochs | {' | '.join(COLUMNS.values())} |",
-             "|---|---|---|---|---|" + "---|" * len(COLUMNS)]
+             f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for cell in cells:
         facts = cell.training
-        values = " | ".join(as_text(cell.metrics[name]) for name in COLUMNS)
         side = recipe.enhance.variants[cell.recipe.films].image_size
-        lines.append(f"| {cell.name} | {cell.recipe.films} | {side} | {facts['parameters']:,} | "
-                     f"{facts['kept_epoch']} of {facts['epochs']} | {values} |")
-    lines += ["", *enhancement_lines(cells, recipe, seed)]
-    chosen = best(cells)
+        row = [cell.name, *([cell.recipe.split] if several else []), cell.recipe.films, side,
+               f"{facts['parameters']:,}", f"{facts['kept_epoch']} of {facts['epochs']}",
+               *(as_text(cell.metrics[name]) for name in COLUMNS)]
+        lines.append(f"| {' | '.join(map(str, row))} |")
+    lines += ["", *enhancement_lines(cells, recipe, seed), *inflation_lines(cells, recipe, seed)]
+    chosen = best(cells, recipe)
     lines += [f"Per class, `{chosen.name}` (best validation accuracy):", "",
               "| class | test films | precision | recall | F1 | AUC | average precision |",
               "|---|---|---|---|---|---|---|"]
@@ -133,8 +152,26 @@ def difference(baseline: Cell, candidate: Cell, recipe: Study, seed: int) -> dic
                              recipe.evaluate.level, seed)
 
 
-def figure_lines(cells: list[Cell], figures: str) -> list[str]:
-    task, name = cells[0].recipe.task, best(cells).name
+def inflation_lines(cells: list[Cell], recipe: Study, seed: int) -> list[str]:
+    """Pairs of models that differ in the split alone, one by film and one by group: what the leakage adds."""
+    lines = []
+    for honest in cells:
+        for leaky in cells:
+            units = recipe.split[honest.recipe.split].unit, recipe.split[leaky.recipe.split].unit
+            alike = leaky.recipe.model_copy(update={"split": honest.recipe.split}) == honest.recipe
+            if units == ("group", "film") and alike:
+                arrays = [predictions.to_arrays(cell.predictions()) for cell in (honest, leaky)]
+                changes = unpaired_differences(*arrays, list(COLUMNS), recipe.evaluate.resamples,
+                                               recipe.evaluate.level, seed)
+                told = "; ".join(f"{COLUMNS[name]} {change['value']:+.3f} ({change['low']:+.3f} to "
+                                 f"{change['high']:+.3f})" for name, change in changes.items())
+                lines += [f"Inflation, `{leaky.name}` ({leaky.recipe.split}) minus `{honest.name}` "
+                          f"({honest.recipe.split}): {told}; unpaired, as the test films differ.", ""]
+    return lines
+
+
+def figure_lines(cells: list[Cell], figures: str, recipe: Study) -> list[str]:
+    task, name = cells[0].recipe.task, best(cells, recipe).name
     shown = {f"{task}_comparison": "Models compared", f"{task}_{name}_confusion": f"Confusion matrix of {name}",
              f"{task}_{name}_learning_curves": f"Learning curves of {name}",
              f"{task}_{name}_gradcam": f"Grad-CAM of {name}"}
@@ -162,9 +199,11 @@ def fill_page(path: Path, study: str, block: str) -> None:
 
 def text_table(cells: list[Cell]) -> str:
     """The models of a study with their metrics, aligned for a terminal."""
-    rows = [["model", "task", "films", *COLUMNS.values()]]
-    rows += [[cell.name, cell.recipe.task, cell.recipe.films,
+    rows = [["model", "task", "films", "split", *COLUMNS.values()]]
+    rows += [[cell.name, cell.recipe.task, cell.recipe.films, cell.recipe.split,
               *(as_text(cell.metrics[name]) for name in COLUMNS)] for cell in cells]
+    if len({cell.recipe.split for cell in cells}) < 2:
+        rows = [[*row[:3], *row[4:]] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
                      for row in rows)
