@@ -99,10 +99,11 @@ def conclude(checks: list[Check]) -> tuple[str, str]:
     return INCONCLUSIVE, f"{', '.join(check.metric for check in open_checks)}: too few films to tell{films}"
 
 
-def check(labels, before, after, groups, classes: list[str], settings: Gate, seed: int) -> list[Check]:
+def check(labels, before, after, groups, classes: list[str], settings: Gate, seed: int,
+          draw=paired_samples) -> list[Check]:
     """Accuracy, macro F1 and macro AUC, then the recall of each class.
 
-    Args: labels (n,) int; before, after (n, k) probabilities of the same films; groups (n,) ids.
+    Args: labels (n,) int; before, after (n, k) probabilities of the same films; groups (n,) ids; draw: what resamples.
     """
     old, new = scoring.scores(labels, before), scoring.scores(labels, after)
     right, still_right = before.argmax(axis=1) == labels, after.argmax(axis=1) == labels
@@ -115,7 +116,7 @@ def check(labels, before, after, groups, classes: list[str], settings: Gate, see
     everyone = np.ones(films, dtype=bool)
     checks = [proportion("accuracy", settings.margins.accuracy, everyone, (old["accuracy"], new["accuracy"]),
                          mcnemar(right, still_right, groups))]
-    samples = paired_samples(labels, before, after, groups, list(BOOTSTRAPPED), settings.resamples, seed)
+    samples = draw(labels, before, after, groups, list(BOOTSTRAPPED), settings.resamples, seed)
     enough = min(len(set(groups[labels == c])) for c in np.unique(labels)) >= MIN_GROUPS
     for metric in BOOTSTRAPPED:
         margin, drawn = getattr(settings.margins, metric), samples[metric][~np.isnan(samples[metric])]
