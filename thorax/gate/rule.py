@@ -76,11 +76,12 @@ def differing_films(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str
                                 f"candidate, such as {min(added)}")
     if absent:
         return FAIL, f"the candidate lacks {len(absent)} of {len(before)} test films, such as {min(absent)}"
-    both = before.set_index("id")[["label", "group"]].join(after.set_index("id")[["label", "group"]], rsuffix="_new")
+    there = after.set_index("id").loc[before["id"]]
     for column in ("label", "group"):
-        changed = both.index[both[column] != both[f"{column}_new"]]
+        changed = before["id"][before[column].to_numpy() != there[column].to_numpy()]
         if len(changed):
-            return NOT_COMPARABLE, f"another {column} for {len(changed)} of {len(both)} films, such as {changed[0]}"
+            return NOT_COMPARABLE, (f"another {column} for {len(changed)} of {len(before)} films, such as "
+                                    f"{changed.iloc[0]}")
     return "", ""
 
 
