@@ -118,7 +118,8 @@ def test_missing_films_fail_and_other_films_groups_or_classes_are_not_comparable
     assert verdict(before.iloc[3:], after) == NOT_COMPARABLE
     assert verdict(before.iloc[3:], after.iloc[:-3]) == NOT_COMPARABLE
     assert verdict(before, after.assign(group=after["id"])) == NOT_COMPARABLE
-    assert verdict(before, after.rename(columns={"pneumothorax": "opacity"}).replace("pneumothorax", "opacity")) == NOT_COMPARABLE
+    renamed = after.rename(columns={"pneumothorax": "opacity"}).replace("pneumothorax", "opacity")
+    assert verdict(before, renamed) == NOT_COMPARABLE
 
 
 def test_a_large_drop_fails_a_small_one_on_few_films_is_inconclusive_and_none_on_many_passes():
@@ -175,7 +176,7 @@ def test_where_a_metric_is_not_known_nothing_passes():
     found = judge("run", *one, SETTINGS, 0)
     assert found.verdict != PASS
     assert found.checks[2].difference is None
-    few = [each.assign(group=np.where(each["label"] == "pneumothorax", "p0", each["group"])) for each in (before, after)]
+    few = [each.assign(group=np.where(each["label"] == CLASSES[2], "p0", each["group"])) for each in (before, after)]
     found = judge("run", *few, SETTINGS, 0)
     assert found.verdict != PASS
     assert found.checks[1].bound is None
