@@ -27,6 +27,9 @@ demo: install  ## install, run the whole pipeline on the embedded data, print th
 test: install  ## install what the tests need and run them
 	python -m pytest
 
+gate: install  ## compare the results under models/ with those of the main branch; GATE="--strict --since COMMIT ..."
+	@python -m thorax.gate $(GATE)
+
 lint: install  ## check the style
 	ruff check .
 
@@ -36,4 +39,4 @@ lock: requirements.in  ## compile requirements.in to requirements.txt (needs uv)
 	uv pip compile requirements-gpu.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --quiet -o requirements-gpu.txt
 
-.PHONY: help install demo test lint lock
+.PHONY: help install demo test gate lint lock

@@ -77,11 +77,30 @@ class Run(Section):
     split: Name
 
 
+class Margins(Section):
+    """How much worse a candidate may be before it counts: drops of each metric, as fractions."""
+
+    accuracy: Fraction
+    macro_f1: Fraction
+    macro_auc: Fraction
+    recall: Fraction
+
+
+class Gate(Section):
+    """The regression gate. `accepted` maps what the gate prints of a regression to the reason for having it."""
+
+    margins: Margins
+    level: Fraction
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    accepted: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = {}
+
+
 class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(ge=1, le=256)]
     source: str
     sources: dict[Name, str] = {}
+    gate: Gate
     studies: Annotated[list[Name], Field(min_length=1)]
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
 
