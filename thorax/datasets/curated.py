@@ -27,8 +27,7 @@ OVERLAPS = "made from 15 public sets: never test on it what was trained on one o
 
 LABEL_OF = {"COVID-19": "covid", "Normal": "normal", "Pneumonia-Viral": "virus", "Pneumonia-Bacterial": "bacteria"}
 
-PATH = re.compile(r"(?:^|/)((COVID-19|Normal|Pneumonia-Bacterial|Pneumonia-Viral)/\2 ?\(\d+\)\.(?:jpe?g|png))$",
-                  re.IGNORECASE)
+PATH = re.compile(r"(?:^|/)((COVID-19|Normal|Pneumonia-Bacterial|Pneumonia-Viral)/\2 ?\(\d+\)\.(?i:jpe?g|png))$")
 
 
 def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:

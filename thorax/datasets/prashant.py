@@ -49,10 +49,10 @@ def with_groups(films: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     originals = kermany.index(names, None)[0]
     for label, kinds in {"normal": ["normal"], "pneumonia": ["bacteria", "virus"]}.items():
         numbered = films[films["label"] == label].sort_values("number")
-        if originals.empty or numbered.empty:
+        if originals.empty:
             continue
         listing = originals[originals["label"].isin(kinds)]
-        listing = listing.assign(file=listing["path"].str.rpartition("/")[2]).sort_values("file")
+        listing = listing.assign(file=listing["path"].map(lambda path: path.rpartition("/")[2])).sort_values("file")
         if (len(listing) == len(numbered) and listing["file"].is_unique
                 and numbered["number"].tolist() == list(range(len(numbered)))):
             films.loc[numbered.index, "group"] = listing["group"].to_list()
