@@ -402,7 +402,8 @@ def architectures() -> list[str]:
 
 
 def module_names(package: str) -> list[str]:
-    return sorted(path.stem for path in (Path(__file__).parent / package).glob("*.py") if path.stem != "__init__")
+    """The modules of a package but for those whose names begin with an underscore, which are for the others."""
+    return sorted(path.stem for path in (Path(__file__).parent / package).glob("*.py") if path.stem[0] != "_")
 
 
 def read_yaml(path: Path) -> dict:

@@ -1,16 +1,13 @@
-"""The contract of every data set, on its phantom twin; and the real films where there are any."""
-
-import os
-from pathlib import Path
+"""The contract of every data set, on its phantom twin."""
 
 import pytest
 
-from thorax import datasets, raw
+from thorax import datasets
 from thorax.errors import ThoraxError
 from thorax.films import read_film
-from thorax.recipe import Dataset, Phantom, load_study
+from thorax.recipe import Dataset, Phantom
 
-SETTINGS = Phantom(patients=6, films_per_patient=[1, 2], image_size=64)
+SETTINGS = Phantom(patients=3, films_per_patient=[1, 2], image_size=64)
 NAMES = datasets.names()
 
 
@@ -27,14 +24,24 @@ def twin(request) -> tuple[str, dict[str, bytes]]:
 def films_of(twin, **changes):
     name, files = twin
     wanted = Dataset(labels=list(datasets.load(name).LABELS), **changes)
-    return datasets.films_of(name, wanted, list(files), files.__getitem__, "twin", assert_counts=True)
+    return datasets.films_of(name, wanted, list(files), files.__getitem__, "twin", assert_counts="expected" in changes)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_origin_licence_and_citation_are_told(name):
     dataset = datasets.load(name)
-    assert all(getattr(dataset, field).strip() for field in ("TITLE", "ORIGIN", "LICENCE", "CITATION", "LAYOUT"))
+    assert all(getattr(dataset, field).strip()
+               for field in ("TITLE", "ORIGIN", "LICENCE", "CITATION", "LAYOUT", "DOWNLOAD"))
     assert len(set(dataset.LABELS)) == len(dataset.LABELS) >= 2
+    assert set(getattr(dataset, "EXPECTED", {})) <= set(dataset.LABELS)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"phantom"}))
+def test_every_real_set_says_where_it_is_fetched_from(name):
+    dataset = datasets.load(name)
+    places = [field for field in ("KAGGLE", "GITHUB", "MENDELEY") if hasattr(dataset, field)]
+    assert len(places) == 1
+    assert hasattr(dataset, "COMMIT") == (places == ["GITHUB"])
 
 
 def test_every_film_has_a_path_of_its_own_and_a_known_label(twin):
@@ -54,14 +61,25 @@ def test_every_path_is_a_readable_film(twin):
 def test_every_file_is_a_film_or_is_counted_as_left_out(twin):
     films, skipped = films_of(twin)
     tables = {"films.csv"} & set(twin[1])
-    assert len(films) + sum(skipped.values()) + len(tables) == len(twin[1])
+    counted = sum(count for reason, count in skipped.items() if not reason.startswith("not here"))
+    assert len(films) + counted + len(tables) == len(twin[1])
 
 
-def test_a_group_has_one_label(twin):
+def test_a_group_has_one_label_unless_the_set_says_so(twin):
     films, _ = films_of(twin)
-    assert (films.groupby("group")["label"].nunique() == 1).all()
-    assert films["group"].nunique() == 6 * films["label"].nunique()  # one for every simulated patient
+    grouped = films[films["group"] != ""]
+    mixed = (grouped.groupby("group")["label"].nunique() > 1).any()
+    assert mixed == getattr(datasets.load(twin[0]), "GROUPS_MIX_LABELS", False)
+
+
+def test_every_simulated_patient_is_a_group_where_the_set_knows_groups(twin):
+    films, _ = films_of(twin)
+    known = films["group_quality"] != "none"
     assert set(films["group_quality"]) <= {"metadata", "filename", "recovered", "none"}
+    assert ((films["group"] != "") == known).all()
+    assert known.all() or not known.any()
+    if known.any():
+        assert films["group"].nunique() == 3 * films["label"].nunique()
 
 
 def test_the_order_of_the_files_changes_nothing(twin):
@@ -74,7 +92,7 @@ def test_the_order_of_the_files_changes_nothing(twin):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(twin):
     dataset = datasets.load(twin[0])
-    few = Phantom(patients=2, films_per_patient=[1, 1], image_size=64)
+    few = Phantom(patients=1, films_per_patient=[1, 1], image_size=64)
     first, again, other = (list(dataset.simulate(dataset.LABELS[:2], few, seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
@@ -90,7 +108,7 @@ def test_labels_not_asked_for_are_left_out_and_counted(twin):
     name, files = twin
     labels = list(datasets.load(name).LABELS)
     wanted = Dataset(labels=labels[:2])
-    films, skipped = datasets.films_of(name, wanted, list(files), files.__getitem__, "twin", assert_counts=True)
+    films, skipped = datasets.films_of(name, wanted, list(files), files.__getitem__, "twin", assert_counts=False)
     assert set(films["label"]) == set(labels[:2])
     assert skipped["of a label that the recipe does not ask for"] > 0 or len(labels) == 2
 
@@ -110,12 +128,17 @@ def test_kermany_counts_bacteria_and_virus_patients_separately():
     assert describe("test", "NORMAL", "person7_virus_21") is None
 
 
-@pytest.mark.skipif(not os.environ.get("THORAX_FILMS"), reason="THORAX_FILMS does not name a folder of real films")
-def test_kermany_s_real_films_have_the_known_counts_and_groups():
-    folder = Path(os.environ["THORAX_FILMS"])
-    files = raw.list_folder(folder, "THORAX_FILMS")
-    wanted = load_study("kermany").download.datasets["kermany"]
-    films, _ = datasets.films_of("kermany", wanted, files, lambda name: (folder / name).read_bytes(), "THORAX_FILMS",
-                                 assert_counts=True)
-    assert films["label"].value_counts().to_dict() == {"normal": 1341, "bacteria": 2530, "virus": 1345}
-    assert (films.groupby("group")["label"].nunique() == 1).all()
+def test_without_expected_counts_in_the_recipe_those_of_the_data_set_are_asserted():
+    names = [f"COVID_IEEE/{label}/{number}.png" for label in ("covid", "normal", "virus") for number in range(10)]
+    wanted = Dataset(labels=["covid", "virus"])
+    with pytest.raises(ThoraxError) as error:
+        datasets.films_of("covid_ieee", wanted, names, None, "folder:x", assert_counts=True)
+    assert "covid 10 instead of 536, virus 10 instead of 619" in str(error.value)
+    assert "put these counts into download.datasets.covid_ieee.expected: {covid: 10, virus: 10}" in str(error.value)
+    accepted = Dataset(labels=["covid", "virus"], expected={"covid": 10, "virus": 10})
+    assert len(datasets.films_of("covid_ieee", accepted, names, None, "folder:x", assert_counts=True)[0]) == 20
+
+
+def test_a_folder_without_films_of_the_set_is_answered_with_the_layout():
+    with pytest.raises(ThoraxError, match=r"none of the 1 files.*Curated X-Ray Dataset/\{COVID-19,Normal"):
+        datasets.films_of("curated", Dataset(labels=["covid"]), ["a.txt"], None, "folder:x", assert_counts=True)

@@ -6,6 +6,8 @@ A module knows where its set comes from, how it lies on disk and what its file n
 - `LABELS`: the labels a recipe may ask for; `LAYOUT`: where its films lie, for messages
 - where it is published, one of `KAGGLE` (owner/name, and `VERSION`, a number, to pin one), `GITHUB` (owner/name) with
   `COMMIT` (40 hexadecimal digits), and `MENDELEY` (key and version number); none for what cannot be fetched
+- `DOWNLOAD`: roughly how much that is; `EXPECTED`: films of each label in the version that is current there, as far as
+  known; `OVERLAPS`: films that other sets hold as well; `GROUPS_MIX_LABELS`: true where a patient has several labels
 - `index(names, read)`: the table of its films, from the names of all files and a function that reads one
 - `simulate(labels, settings, seed)`: a phantom twin in exactly its layout, as pairs of file name and bytes
 """
@@ -13,13 +15,12 @@ A module knows where its set comes from, how it lies on disk and what its file n
 import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 
 from thorax.errors import ThoraxError
-from thorax.recipe import Dataset, suggest
+from thorax.recipe import Dataset, module_names, suggest
 
 # One row per film: where it lies, what it shows, which films must stay together and how sure that is
 # (metadata | filename | recovered | none), which hospital, scanner or collection it comes from, its part in the
@@ -32,7 +33,7 @@ Read = Callable[[str], bytes]
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    return module_names("datasets")
 
 
 def load(name: str) -> ModuleType:
@@ -56,13 +57,15 @@ def films_of(name: str, wanted: Dataset, files: Sequence[str], read: Read, where
     """The films of a data set that a recipe asks for, sorted by path, and why other files were left out.
 
     `where` names the source in messages. ThoraxError if a label is unknown, has no film, or if the counts are not the
-    recipe's `expected` (only looked at with `assert_counts`: phantoms come in any number).
+    recipe's `expected` or, without that, the data set's own EXPECTED (only looked at with `assert_counts`: phantoms
+    come in any number). EXPECTED counts all parts, so that it does not hold where the recipe asks for some.
     """
     dataset = load_checked(name, wanted)
     films, skipped = dataset.index(sorted(files), read)
     if films.empty:
         raise ThoraxError(f"{where}: none of the {len(files)} files is a film of data set '{name}' ({dataset.TITLE}); "
                           f"it should hold {dataset.LAYOUT}")
+    films = films.reindex(columns=COLUMNS, fill_value="")
     if wanted.parts is not None:
         missing = set(wanted.parts) - set(films["part"])
         if missing:
@@ -77,11 +80,20 @@ def films_of(name: str, wanted: Dataset, files: Sequence[str], read: Read, where
         if label not in counts:
             raise ThoraxError(f"{where}: no film of label '{label}' of data set '{name}'; complete the films, or take "
                               f"the label out of download.datasets.{name}.labels and out of the tasks")
-    if assert_counts and wanted.expected is not None:
-        wrong = [f"{label} {counts[label]} instead of {expected}" for label, expected in wanted.expected.items()
-                 if counts[label] != expected]
-        if wrong:
-            raise ThoraxError(f"{where}: data set '{name}' has {', '.join(wrong)}; if this version of it is the one "
-                              f"you want, put these counts into download.datasets.{name}.expected")
-    films = films.sort_values("path", ignore_index=True).reindex(columns=COLUMNS, fill_value="")
-    return films, +skipped
+    if assert_counts:
+        check_counts(name, wanted, dataset, counts, where)
+    return films.sort_values("path", ignore_index=True), +skipped
+
+
+def check_counts(name: str, wanted: Dataset, dataset: ModuleType, counts: pd.Series, where: str) -> None:
+    """ThoraxError if the films found of a label are not as many as they must be."""
+    known = {} if wanted.parts is not None else getattr(dataset, "EXPECTED", {})
+    expected = known if wanted.expected is None else wanted.expected
+    wrong = [f"{label} {counts[label]} instead of {expected[label]}" for label in wanted.labels
+             if counts[label] != expected.get(label, counts[label])]
+    if wrong:
+        found = ", ".join(f"{label}: {counts[label]}" for label in wanted.labels)
+        whose = "the recipe" if wanted.expected is not None else "this project"
+        raise ThoraxError(f"{where}: data set '{name}' has {', '.join(wrong)}, not the version that {whose} knows; "
+                          "complete the films, or, if this version of it is the one you want, put these counts into "
+                          f"download.datasets.{name}.expected: {{{found}}}")

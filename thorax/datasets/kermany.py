@@ -8,15 +8,12 @@ map was ever published: these are file-name groups.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 
-import cv2
 import pandas as pd
 
-from thorax.datasets import phantom
-from thorax.phantom import FilmPlan, render_film
+from thorax.datasets._files import by_name
+from thorax.phantom import FilmPlan, twin
 from thorax.recipe import Phantom
-from thorax.running import worker_pool
 
 TITLE = "chest X-ray images (pneumonia), Kermany 2018"
 KAGGLE = "paultimothymooney/chest-xray-pneumonia"
@@ -25,29 +22,24 @@ LICENCE = "CC BY 4.0"
 CITATION = "Kermany et al., Cell 172:1122 (2018), doi 10.1016/j.cell.2018.02.010"
 LABELS = ("normal", "bacteria", "virus")
 LAYOUT = "chest_xray/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg"
+DOWNLOAD = "about 2.5 GB"
+EXPECTED = {"normal": 1583, "bacteria": 2780, "virus": 1493}
+OVERLAPS = ("its train/NORMAL lies in radiography's Normal, its train virus is radiography's Viral Pneumonia; all of "
+            "it is in prashant")
 
 PATH = re.compile(r"(?:^|/)(train|val|test)/(NORMAL|PNEUMONIA)/([^/]+)\.jpe?g$")
 PNEUMONIA = re.compile(r"person(\d+)_(bacteria|virus)_\d+(?:_\d+)?$")  # one film is person447_virus_921_1
 NORMAL = re.compile(r"((?:NORMAL2-)?IM-\d+)-\d+(?:-\d+)?$")
 
-FINDING_OF = {"normal": "normal", "bacteria": "bacterial", "virus": "viral"}
-
 
 def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
-    rows, skipped = [], Counter()
-    for name in names:
-        place = PATH.search(name)
-        if "__MACOSX" in name or name.rpartition("/")[2].startswith("._"):
-            skipped["a resource fork of macOS, no film"] += 1
-        elif not place:
-            skipped["no film of this set by its name"] += 1
-        elif "chest_xray/chest_xray/" in name:
-            skipped["the second copy of the tree"] += 1
-        elif row := describe(*place.groups()):
-            rows.append({"path": name, **row})
-        else:
-            skipped["no film of this set by its name"] += 1
-    return pd.DataFrame(rows), skipped
+    return by_name(names, describe_file)
+
+
+def describe_file(name: str) -> dict | None:
+    place = PATH.search(name)
+    row = place and describe(*place.groups())
+    return row and {"member": place.groups()} | row
 
 
 def describe(part: str, folder: str, stem: str) -> dict[str, str] | None:
@@ -64,16 +56,16 @@ def describe(part: str, folder: str, stem: str) -> dict[str, str] | None:
 
 
 def simulate(labels: Sequence[str], settings: Phantom, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Phantoms under Kermany's names, with the second copy of the tree and the resource forks of the download."""
-    plans = phantom.plan([FINDING_OF[label] for label in labels], settings, seed)
-    with worker_pool() as pool:
-        films = pool.map(partial(render, image_size=settings.image_size), plans, chunksize=8)
-        for number, (plan, film) in enumerate(zip(plans, films, strict=True)):
-            name = f"train/{name_of(plan, number)}.jpeg"
-            yield f"chest_xray/{name}", film
-            yield f"chest_xray/chest_xray/{name}", film
-            folder, _, file = name.rpartition("/")
-            yield f"chest_xray/__MACOSX/{folder}/._{file}", b"\x00\x05\x16\x07" + bytes(78)
+    """Phantoms under Kermany's names, some in colour, with the second copy of the tree and the resource forks of the
+    download."""
+    plans = [plan for _, plan in twin.plan(labels, settings, seed)]
+    formats = [(".jpeg", "rgb" if number % 20 == 7 else "gray") for number in range(len(plans))]
+    for number, (plan, (film, _)) in enumerate(zip(plans, twin.render(plans, formats, settings), strict=True)):
+        name = f"train/{name_of(plan, number)}.jpeg"
+        yield f"chest_xray/{name}", film
+        yield f"chest_xray/chest_xray/{name}", film
+        folder, _, file = name.rpartition("/")
+        yield f"chest_xray/__MACOSX/{folder}/._{file}", twin.RESOURCE_FORK
     yield "chest_xray/.DS_Store", bytes(6148)
 
 
@@ -84,8 +76,3 @@ def name_of(plan: FilmPlan, number: int) -> str:
         return f"NORMAL/IM-{patient:04d}-0001{suffix}"
     subtype = {"bacterial": "bacteria", "viral": "virus"}[plan.finding]
     return f"PNEUMONIA/person{patient}_{subtype}_{number}"
-
-
-def render(plan: FilmPlan, image_size: int) -> bytes:
-    cv2.setNumThreads(1)  # one process per CPU already
-    return phantom.encode(".jpeg", render_film(plan, image_size).image)

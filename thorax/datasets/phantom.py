@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from thorax.phantom import FINDINGS, FilmPlan, plan_films, render_film
+from thorax.phantom import FINDINGS, FilmPlan, render_film, twin
 from thorax.recipe import Phantom
 from thorax.running import worker_pool
 
@@ -19,6 +19,7 @@ LICENCE = "MIT, as this project"
 CITATION = "thorax/phantom/__init__.py"
 LABELS = FINDINGS
 LAYOUT = "films.csv, films/<film>.png and masks/<film>.png"
+DOWNLOAD = "nothing, simulated on the spot"
 
 # Bits of a mask's pixels.
 LUNG, LESION = 1, 2
@@ -34,7 +35,7 @@ def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
 
 
 def simulate(labels: Sequence[str], settings: Phantom, seed: int) -> Iterator[tuple[str, bytes]]:
-    plans = plan(labels, settings, seed)
+    plans = [plan for _, plan in twin.plan(labels, settings, seed, dict(zip(FINDINGS, FINDINGS, strict=True)))]
     rows = pd.DataFrame([{"film": plan.film_id, "patient": plan.patient, "finding": plan.finding,
                           "scanner": plan.scanner, "view": plan.view} for plan in plans])
     yield "films.csv", rows.to_csv(index=False, lineterminator="\n").encode()
@@ -45,22 +46,9 @@ def simulate(labels: Sequence[str], settings: Phantom, seed: int) -> Iterator[tu
             yield f"masks/{plan_.film_id}.png", mask
 
 
-def plan(labels: Sequence[str], settings: Phantom, seed: int) -> list[FilmPlan]:
-    """The films to simulate for the given findings."""
-    return plan_films({label: settings.patients for label in labels}, seed, settings.confound,
-                      tuple(settings.films_per_patient))
-
-
 def render(plan: FilmPlan, image_size: int) -> tuple[bytes, bytes]:
     """The film and its mask, as PNG."""
     cv2.setNumThreads(1)  # one process per CPU already
     film = render_film(plan, image_size)
     mask = film.lung_mask * np.uint8(LUNG) + film.lesion_mask * np.uint8(LESION)
-    return encode(".png", film.image), encode(".png", mask)
-
-
-def encode(extension: str, image: np.ndarray) -> bytes:
-    done, data = cv2.imencode(extension, image)
-    if not done:
-        raise ValueError(f"OpenCV cannot encode a {image.shape} {image.dtype} image as {extension}")
-    return data.tobytes()
+    return twin.encode(".png", "gray", film.image), twin.encode(".png", "gray", mask)
