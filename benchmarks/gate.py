@@ -24,7 +24,8 @@ from scipy.stats import norm
 
 from thorax.comparison import mcnemar
 from thorax.gate.rule import FAIL, INCONCLUSIVE, PASS, check, conclude
-from thorax.recipe import Gate, load_params
+from thorax.reader import load_params
+from thorax.recipe import Gate
 from thorax.reporting.results import fill_page
 
 PAGE = Path("docs/gate.md")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from thorax import datasets, fetch, raw
 from thorax.errors import ThoraxError
-from thorax.recipe import Dataset, Params, Phantom, load_params, load_study
+from thorax.reader import load_params, load_study
+from thorax.recipe import Dataset, Params, Phantom
 from thorax.running import run, writing
 
 

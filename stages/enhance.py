@@ -15,7 +15,8 @@ from thorax import enhance, packed, raw
 from thorax.duplicates import SIDE, thumbnail
 from thorax.errors import ThoraxError
 from thorax.films import UnreadableFilm, pixel_sha256, read_film
-from thorax.recipe import Enhance, Variant, load_study
+from thorax.reader import load_study
+from thorax.recipe import Enhance, Variant
 from thorax.running import run, worker_pool, writing
 
 FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_quality", "part", "view", "sex", "age",

@@ -8,7 +8,7 @@ import pandas as pd
 from thorax import artefacts, predictions, scoring
 from thorax.backend import prepare
 from thorax.intervals import as_text, metrics_with_intervals
-from thorax.recipe import load_run
+from thorax.reader import load_run
 from thorax.reporting import charts
 from thorax.running import run, writing
 from thorax.splits import PARTS

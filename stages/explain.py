@@ -8,7 +8,7 @@ import pandas as pd
 from thorax import artefacts, predictions
 from thorax.backend import prepare
 from thorax.explain.gradcam import gradcam
-from thorax.recipe import load_run
+from thorax.reader import load_run
 from thorax.reporting import sheets
 from thorax.running import run, writing
 from thorax.tasks import part_of_task

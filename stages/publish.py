@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from thorax.errors import ThoraxError
-from thorax.recipe import load_params
+from thorax.reader import load_params
 from thorax.reporting.results import fill_page, study_block
 from thorax.running import run, writing
 

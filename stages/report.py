@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from thorax import packed
-from thorax.recipe import Params, load_params, load_study
+from thorax.reader import load_params, load_study
+from thorax.recipe import Params
 from thorax.reporting import charts, results, sheets
 from thorax.running import run, writing
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from thorax.recipe import load_params, load_study, read_yaml
+from thorax.reader import load_params, load_study, read_yaml
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")

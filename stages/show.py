@@ -1,6 +1,6 @@
 """show: print the results table and where to look next; not a stage of dvc.yaml."""
 
-from thorax.recipe import load_params
+from thorax.reader import load_params
 from thorax.reporting.results import cells_of, text_table
 from thorax.running import run
 

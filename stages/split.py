@@ -8,7 +8,8 @@ import pandas as pd
 
 from thorax import duplicates, leakage
 from thorax.errors import ThoraxError
-from thorax.recipe import Split, Study, load_params, load_study
+from thorax.reader import load_params, load_study
+from thorax.recipe import Split, Study
 from thorax.running import run, writing, writing_into
 from thorax.splits import PARTS, clusters, deal
 

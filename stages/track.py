@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thorax.recipe import load_params, load_study
+from thorax.reader import load_params, load_study
 from thorax.running import run, writing_into
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from thorax import artefacts, live, models
 from thorax.backend import describe, prepare
-from thorax.recipe import load_run
+from thorax.reader import load_run
 from thorax.running import run, writing_into
 from thorax.tasks import part_of_task
 from thorax.training import fit

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT, edit
 from thorax.errors import ThoraxError
-from thorax.recipe import architectures, load_params, load_run, load_study
+from thorax.reader import architectures, load_params, load_run, load_study
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from thorax.recipe import Params, Run, Study, read_yaml
+from thorax.reader import read_yaml
+from thorax.recipe import Params, Run, Study
 from thorax.running import locked
 
 DEFAULT_STORE = "sqlite:///mlflow.db"

@@ -9,7 +9,8 @@ import pytest
 from thorax import datasets, raw
 from thorax.datasets import cohen
 from thorax.errors import ThoraxError
-from thorax.recipe import Dataset, load_study
+from thorax.reader import load_study
+from thorax.recipe import Dataset
 
 pytestmark = pytest.mark.skipif(not os.environ.get("THORAX_FILMS"),
                                 reason="THORAX_FILMS does not name a folder of real films")

@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 from thorax import predictions
 from thorax.comparison import accuracy_bound, holm, mcnemar
 from thorax.gate.rule import FAIL, INCONCLUSIVE, NOT_COMPARABLE, PASS, judge
-from thorax.recipe import load_params
+from thorax.reader import load_params
 
 SETTINGS = load_params(ROOT).gate.model_copy(update={"resamples": 200})
 CLASSES = ["normal", "covid", "pneumothorax"]

@@ -10,7 +10,7 @@ from thorax import artefacts, models
 from thorax.backend import keras
 from thorax.errors import ThoraxError
 from thorax.explain.gradcam import gradcam
-from thorax.recipe import architectures
+from thorax.reader import architectures
 
 # Of the published models without their classifier: keras.io/api/applications.
 PARAMETERS = {"resnet50": 23_587_712, "resnet101": 42_658_176, "inception_resnet_v2": 54_336_736,

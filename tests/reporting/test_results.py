@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT, edit
 from thorax import predictions
-from thorax.recipe import load_params, load_study
+from thorax.reader import load_params, load_study
 from thorax.reporting.results import best, cells_of, fill, study_block
 
 

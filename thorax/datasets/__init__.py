@@ -20,7 +20,8 @@ from types import ModuleType
 import pandas as pd
 
 from thorax.errors import ThoraxError
-from thorax.recipe import Dataset, module_names, suggest
+from thorax.reader import module_names
+from thorax.recipe import Dataset, suggest
 
 # One row per film: where it lies, what it shows, which films must stay together and how sure that is
 # (metadata | filename | recovered | none), which hospital, scanner or collection it comes from, its part in the

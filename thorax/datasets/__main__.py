@@ -11,7 +11,8 @@ from zipfile import BadZipFile
 
 from thorax import datasets, fetch, raw
 from thorax.errors import ThoraxError
-from thorax.recipe import Params, load_params
+from thorax.reader import load_params
+from thorax.recipe import Params
 
 HEADS = {"data set": 12, "origin": 30, "download": 13, "licence": 24, "classes": 27, "here": 30}  # characters
 

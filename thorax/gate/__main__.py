@@ -9,7 +9,7 @@ from pathlib import Path
 from thorax.errors import ThoraxError
 from thorax.gate import baseline, text
 from thorax.gate.runs import judge_all, runs_in, status
-from thorax.recipe import load_params
+from thorax.reader import load_params
 
 EPILOG = """exit status: 0 PASS or INCONCLUSIVE, 1 FAIL, 2 NOT COMPARABLE or wrong use, 3 INCONCLUSIVE under --strict.
 Margins, level and accepted regressions stand in params.yaml, section gate."""

@@ -13,7 +13,8 @@ from thorax.backend import keras
 from thorax.errors import ThoraxError
 from thorax.models.heads import head
 from thorax.models.inputs import film_input
-from thorax.recipe import architectures, suggest
+from thorax.reader import architectures
+from thorax.recipe import suggest
 
 # The layer between base and head: Grad-CAM's target, and the end of what a frozen phase leaves alone.
 FEATURES = "features"

@@ -11,7 +11,8 @@ from thorax import predictions
 from thorax.comparison import paired_difference, unpaired_differences
 from thorax.errors import ThoraxError
 from thorax.intervals import as_text
-from thorax.recipe import Model, Params, Split, Study, load_study
+from thorax.reader import load_study
+from thorax.recipe import Model, Params, Split, Study
 from thorax.running import writing_into
 
 COLUMNS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",

@@ -1,0 +1,133 @@
+"""The only reader of params.yaml and studies/*.yaml.
+
+Both are YAML 1.2 (so that `1e-3` is a number) and checked against thorax/recipe.py: a mistake is one line that names
+the file, the key, what was found and what is allowed.
+"""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+
+from thorax.errors import ThoraxError
+from thorax.recipe import Model, Params, Section, Study, suggest
+
+# DVC's run cache drops parameters of these names, so that a change of one silently restores the old output
+# (github.com/treeverse/dvc/issues/10296).
+UNSAFE_NAMES = {"size": "image_size", "nfiles": "films"}
+
+SHARED_MODEL_MODULES = {"heads", "inputs"}
+
+
+def module_names(package: str) -> list[str]:
+    """The modules of a package but for those whose names begin with an underscore, which are for the others."""
+    return sorted(path.stem for path in (Path(__file__).parent / package).glob("*.py") if path.stem[0] != "_")
+
+
+def architectures() -> list[str]:
+    """The names of the model modules; read from the folder, because importing one costs seconds of Keras."""
+    return sorted(set(module_names("models")) - SHARED_MODEL_MODULES)
+
+
+def read_yaml(path: Path) -> dict:
+    """The mapping in a YAML 1.2 file; ThoraxError with file and line for anything else."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ThoraxError(f"{path}: no such file; run the command in the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise ThoraxError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except DuplicateKeyError as error:
+        raise ThoraxError(f"{path}:{error.problem_mark.line + 1}: {error.problem.splitlines()[0]}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ThoraxError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+    except ValueError as error:  # of a date that is none, for example
+        raise ThoraxError(f"{path}: a value cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise ThoraxError(f"{path}: must be a mapping of sections, not {type(content).__name__}")
+    return content
+
+
+def refuse_unsafe_names(node, path: Path, where: str = "") -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in UNSAFE_NAMES:
+                raise ThoraxError(f"{path}: {where}{key}: this name is refused because DVC's run cache ignores it; "
+                                  f"call it '{UNSAFE_NAMES[key]}' (dvc issue 10296)")
+            refuse_unsafe_names(value, path, f"{where}{key}.")
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            refuse_unsafe_names(value, path, f"{where}{number}.")
+
+
+def explain(error: ValidationError, path: Path) -> str:
+    """One line for every mistake that pydantic found: file, key, value, what is allowed."""
+    lines = []
+    for mistake in error.errors(include_url=False):
+        # Where a union failed, pydantic adds the name of the member that it tried: no key of the file.
+        key = ".".join(str(part) for part in mistake["loc"]
+                       if part != "str" and not str(part).startswith(("dict[", "list[")))
+        text = mistake["msg"].replace("Input should be", "must be").replace("valid dictionary", "mapping")
+        found = mistake["input"]
+        if mistake["type"] == "missing":
+            text = "this key is missing"
+        elif mistake["type"] not in ("contradiction", "unknown_key") and not isinstance(found, (dict, list, Section)):
+            text = f"{found!r} ({type(found).__name__}) is not allowed: {text}"
+        lines.append(f"{path}: {key}: {text}" if key else f"{path}: {text}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def load(path: Path, schema: type[Section]):
+    content = read_yaml(path)
+    refuse_unsafe_names(content, path)
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise ThoraxError(explain(error, path)) from None
+
+
+def load_study(name: str, root: Path = Path(".")) -> Study:
+    """The recipe studies/<name>.yaml below `root`."""
+    known = sorted(path.stem for path in (root / "studies").glob("*.yaml"))
+    if name not in known:
+        raise ThoraxError(f"{root / 'studies'}: there is no study '{name}'; {suggest(name, known)}")
+    path = root / "studies" / f"{name}.yaml"
+    study = load(path, Study)
+    for key, model in study.models.items():
+        if model.architecture not in architectures():
+            raise ThoraxError(f"{path}: models.{key}.architecture: unknown architecture '{model.architecture}'; "
+                              f"{suggest(model.architecture, architectures())}")
+    return study
+
+
+def load_params(root: Path = Path(".")) -> Params:
+    """params.yaml below `root`, checked against the recipes of the studies that it names."""
+    path = root / "params.yaml"
+    params = load(path, Params)
+    for dataset in params.sources:
+        if dataset not in module_names("datasets"):
+            raise ThoraxError(f"{path}: sources: unknown data set '{dataset}'; "
+                              f"{suggest(dataset, module_names('datasets'))}")
+    for key, run in params.runs.items():
+        models = load_study(run.study, root).models
+        if run.model not in models:
+            raise ThoraxError(f"{path}: runs.{key}.model: study '{run.study}' has no model '{run.model}'; "
+                              f"{suggest(run.model, models)}")
+        for field in ("architecture", "films", "split"):
+            wanted, found = getattr(models[run.model], field), getattr(run, field)
+            if wanted != found:
+                raise ThoraxError(f"{path}: runs.{key}.{field}: '{found}', but studies/{run.study}.yaml says "
+                                  f"'{wanted}'; `python -m stages.select {' '.join(params.studies)}` mends the runs")
+    return params
+
+
+def load_run(study: str, model: str, root: Path = Path(".")) -> tuple[Params, Study, Model]:
+    """params.yaml, the recipe and the model's part of it, for the stages that handle one model."""
+    params, recipe = load_params(root), load_study(study, root)
+    if model not in recipe.models:
+        raise ThoraxError(f"studies/{study}.yaml: there is no model '{model}'; {suggest(model, recipe.models)}")
+    return params, recipe, recipe.models[model]
