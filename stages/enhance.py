@@ -26,8 +26,6 @@ FILM_COLUMNS = ["id", "dataset", "source", "path", "label", "group", "group_qual
 def main(study: str) -> None:
     """Enhance the films of STUDY with every variant of its recipe."""
     recipe = load_study(study).enhance
-    for variant in recipe.variants.values():
-        enhance.check(variant.steps, variant.image_size)
     source = Path("data/raw") / study
     folders = raw.datasets_in(source)
     if not folders:

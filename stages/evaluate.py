@@ -20,7 +20,7 @@ def main(study: str, model: str) -> None:
     """Evaluate MODEL of STUDY on the test part."""
     params, recipe, _ = load_run(study, model)
     folder = Path("models") / study / model
-    prepare(params.seed, params.threads)
+    prepare(params.seed, params.threads, params.device)
     network, description = artefacts.load(folder)
     classes = description["classes"]
     examples, films = part_of_task(study, description["films"], description["split"], classes, "test")

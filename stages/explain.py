@@ -20,7 +20,7 @@ def main(study: str, model: str) -> None:
     """Explain decisions of MODEL of STUDY."""
     params, recipe, _ = load_run(study, model)
     folder = Path("models") / study / model
-    prepare(params.seed, params.threads)
+    prepare(params.seed, params.threads, params.device)
     network, description = artefacts.load(folder)
     names = list(description["classes"])
     examples, _ = part_of_task(study, description["films"], description["split"], description["classes"], "test")

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from thorax import artefacts, live, models
-from thorax.backend import describe, prepare
-from thorax.reader import load_run
+from thorax.backend import computing, describe, prepare
+from thorax.reader import load_run, prefixed
 from thorax.running import run, writing_into
 from thorax.tasks import part_of_task
 from thorax.training import fit
@@ -16,16 +16,17 @@ def main(study: str, model: str) -> None:
     params, recipe, wanted = load_run(study, model)
     classes = recipe.tasks[wanted.task]
     films = json.loads((Path("data/enhanced") / study / f"{wanted.films}.json").read_text())
-    prepare(params.seed, params.threads)
-    network = models.build(wanted.architecture, wanted.arguments, wanted.head, len(classes), films["image_size"],
-                           wanted.weights)
+    prepare(params.seed, params.threads, params.device)
+    with computing(wanted.train.precision), prefixed(f"studies/{study}.yaml: models.{model}"):
+        network = models.build(wanted.architecture, wanted.arguments, wanted.head, len(classes), films["image_size"],
+                               wanted.weights)
     training, _ = part_of_task(study, wanted.films, wanted.split, classes, "train")
     validation, _ = part_of_task(study, wanted.films, wanted.split, classes, "validation")
     print(f"train: {study}: {model}: {network.count_params():,} parameters, {len(training)} films to train on, "
           f"{len(validation)} to validate")
     with writing_into(Path("models") / study / model, "train") as out:
-        with live.curves(study, model) as callbacks:
-            history = fit(network, training, validation, wanted.train, len(classes), params.seed,
+        with live.curves(study, model) as callbacks, computing(wanted.train.precision):
+            history = fit(network, training, validation, wanted.train, list(classes), params.seed,
                           wanted.weights != "none", callbacks)
         history.to_csv(out / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
         best = history[history["kept"] == 1].iloc[0]
@@ -38,7 +39,7 @@ def main(study: str, model: str) -> None:
             "training_films": len(training), "validation_films": len(validation),
             "films_sha256": artefacts.sha256(Path("data/enhanced") / study / f"{wanted.films}.npy"),
             "split_sha256": artefacts.sha256(Path("data/split") / study / f"{wanted.split}.csv"),
-            "seed": params.seed, "computed_with": describe(params.threads)})
+            "seed": params.seed, "computed_with": describe(params.threads) | {"precision": wanted.train.precision}})
         summary = {"parameters": network.count_params(), "epochs": len(history), "kept_epoch": int(best["epoch"]),
                    **{name: round(float(best[name]), 6) for name in ("val_loss", "val_accuracy")}}
         (out / "training.json").write_text(json.dumps(summary, indent=2) + "\n")

@@ -14,8 +14,11 @@ ONEDNN = "1"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = ONEDNN
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the missing GPU of a CPU machine is no news
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take three quarters of a GPU at once
 
 import numpy as np  # noqa: E402
+
+from thorax.errors import ThoraxError  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -55,48 +58,106 @@ with quiet(), without("sklearn", "matplotlib"):
 
     gc.enable()
 
-__all__ = ["describe", "gradients", "jit_compile", "keras", "prepare"]
+__all__ = ["computing", "describe", "gradients", "jit_compile", "keras", "prepare"]
+
+held = contextlib.ExitStack()  # what lasts until the process ends
 
 
-def prepare(seed: int, threads: int) -> None:
-    """Seed every generator and pin the number of CPU threads: another number gives other last bits."""
+def prepare(seed: int, threads: int, wanted: str) -> None:
+    """Seed every generator, pin the number of CPU threads (another number gives other last bits), and choose the
+    device: `auto`, `cpu` or `gpu`. ThoraxError where a GPU is wanted and there is none."""
     keras.utils.clear_session()  # layer names count from one again
+    backend = keras.backend.backend()
+    if wanted == "cpu":
+        hide_gpus()
+    elif wanted == "gpu" and device() != "gpu":
+        raise ThoraxError(f"params.yaml: device: gpu, but {backend} finds none; see that `nvidia-smi` lists it and "
+                          "that the packages are those of requirements-gpu.txt, or set device to auto")
     keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
+    if backend == "tensorflow":
         import tensorflow
 
-        tensorflow.config.experimental.enable_op_determinism()
+        if device() == "cpu":  # on a GPU it refuses the gradients of depthwise convolutions, those of NASNetMobile
+            tensorflow.config.experimental.enable_op_determinism()
         # Raises once a computation has started, when the numbers can no longer be changed.
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
-        for gpu in tensorflow.config.list_physical_devices("GPU"):
+        for gpu in tensorflow.config.get_visible_devices("GPU"):
             tensorflow.config.experimental.set_memory_growth(gpu, True)
-    elif keras.backend.backend() == "torch":
+    elif backend == "torch":
         import torch
 
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def describe(threads: int) -> dict[str, str | int]:
-    """What decides on the last bits of a result, for the model's description."""
-    backend = keras.backend.backend()
-    return {"keras": keras.version(), "backend": backend, "device": device(), "threads": threads, "onednn": ONEDNN}
-
-
-def device() -> str:
+def hide_gpus() -> None:
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow
 
-        return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
+        tensorflow.config.set_visible_devices([], "GPU")
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")
+    else:
+        held.enter_context(keras.device("cpu"))
+
+
+def describe(threads: int) -> dict[str, str | int]:
+    """What decides on the last bits of a result, for the model's description."""
+    backend = keras.backend.backend()
+    return {"keras": keras.version(), "backend": backend, "device": device(), "devices": len(devices()),
+            "threads": threads, "onednn": ONEDNN}
+
+
+def device() -> str:
+    """gpu or cpu. For TensorFlow it is told without a computation, after which threads could not be set."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        return "gpu" if tensorflow.config.get_visible_devices("GPU") else "cpu"
     if backend == "jax":
         import jax
 
-        return jax.default_backend()
-    import torch
+        return "cpu" if jax.default_backend() == "cpu" else "gpu"
+    return "cpu" if keras.ops.zeros(()).device.type == "cpu" else "gpu"
 
-    return "gpu" if torch.cuda.is_available() else "cpu"
+
+def devices() -> list[str]:
+    """The names of all devices that a training uses: every GPU of TensorFlow or JAX, or one device."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        found = [each.name for each in tensorflow.config.list_logical_devices()]
+        return [name for name in found if ":GPU:" in name] or [name for name in found if ":CPU:" in name]
+    return keras.distribution.list_devices() if backend == "jax" else [device()]
+
+
+@contextlib.contextmanager
+def computing(precision: str = "float32"):
+    """Build and train a model in this: on all devices, each of which takes its share of every batch, and in the
+    precision float32, mixed_float16 or mixed_bfloat16."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        with all_devices():
+            yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def all_devices() -> contextlib.AbstractContextManager:
+    if len(devices()) < 2:
+        return contextlib.nullcontext()
+    if keras.backend.backend() == "jax":
+        return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
+    import tensorflow
+
+    return tensorflow.distribute.MirroredStrategy(devices()).scope()
 
 
 def jit_compile() -> bool | str:

@@ -4,6 +4,9 @@ Both are YAML 1.2 (so that `1e-3` is a number) and checked against thorax/recipe
 the file, the key, what was found and what is allowed.
 """
 
+import ast
+import contextlib
+import importlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +21,7 @@ from thorax.recipe import Model, Params, Section, Study, suggest
 # (github.com/treeverse/dvc/issues/10296).
 UNSAFE_NAMES = {"size": "image_size", "nfiles": "films"}
 
-SHARED_MODEL_MODULES = {"heads", "inputs"}
+SHARED_MODEL_MODULES = {"heads", "inputs", "pretrained"}
 
 
 def module_names(package: str) -> list[str]:
@@ -29,6 +32,27 @@ def module_names(package: str) -> list[str]:
 def architectures() -> list[str]:
     """The names of the model modules; read from the folder, because importing one costs seconds of Keras."""
     return sorted(set(module_names("models")) - SHARED_MODEL_MODULES)
+
+
+def check_architecture(name: str, arguments: dict) -> None:
+    """ThoraxError for an unknown architecture and for arguments that it does not take."""
+    if name not in architectures():
+        raise ThoraxError(f"unknown architecture '{name}'; {suggest(name, architectures())}")
+    source = ast.parse((Path(__file__).parent / "models" / f"{name}.py").read_text(encoding="utf-8"))
+    [features] = [node for node in source.body if isinstance(node, ast.FunctionDef) and node.name == "features"]
+    known = [argument.arg for argument in features.args.args[2:]]
+    for argument in arguments:
+        if argument not in known:
+            raise ThoraxError(f"architecture '{name}' takes no argument '{argument}'; {suggest(argument, known)}")
+
+
+@contextlib.contextmanager
+def prefixed(where: str):
+    """Say of a ThoraxError in the block where its cause stands."""
+    try:
+        yield
+    except ThoraxError as error:
+        raise ThoraxError(f"{where}: {error}") from None
 
 
 def read_yaml(path: Path) -> dict:
@@ -98,9 +122,13 @@ def load_study(name: str, root: Path = Path(".")) -> Study:
     path = root / "studies" / f"{name}.yaml"
     study = load(path, Study)
     for key, model in study.models.items():
-        if model.architecture not in architectures():
-            raise ThoraxError(f"{path}: models.{key}.architecture: unknown architecture '{model.architecture}'; "
-                              f"{suggest(model.architecture, architectures())}")
+        with prefixed(f"{path}: models.{key}"):
+            check_architecture(model.architecture, model.arguments)
+    # By name: what it refuses never gets further, so that no stage's result depends on it, save that of enhance.
+    enhance = importlib.import_module("thorax.enhance")
+    for key, variant in study.enhance.variants.items():
+        with prefixed(f"{path}: enhance.variants.{key}"):
+            enhance.check(variant.steps, variant.image_size)
     return study
 
 

@@ -5,10 +5,20 @@ values out of range are refused.
 """
 
 import difflib
+import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 # DVC stage names are built from these: `@` breaks its loader, dots separate keys and dashes make names ambiguous.
@@ -87,6 +97,7 @@ class Gate(Section):
 class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(ge=1, le=256)]
+    device: Literal["auto", "cpu", "gpu"]
     source: str
     sources: dict[Name, str] = {}
     gate: Gate
@@ -227,27 +238,70 @@ class Split(Section):
 
 
 class Augment(Section):
-    """Random changes of training films: degrees, fractions of the image side, and factors around 1."""
+    """Random changes of training films. `flip`: the share of films that is mirrored, `true` for a half; `rotate`: up to
+    +-degrees; `shift`: up to +-fractions of the image side; `zoom`, `brightness`, `contrast`: factors up to 1 +- this;
+    `noise`: Gaussian, standard deviation as a fraction of 255; `speckle`: Gaussian factor around 1, its deviation."""
 
-    flip: bool = False
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.0
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     zoom: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    speckle: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @field_validator("flip", mode="before")
+    @classmethod
+    def true_is_a_half(cls, flip):
+        return 0.5 * flip if isinstance(flip, bool) else flip
 
     def is_off(self) -> bool:
         return self == Augment()
 
 
 class Phase(Section):
-    """`head` trains the head on a frozen base; `all` trains everything. With `decay: cosine` the learning rate falls
-    along half a cosine, from its start towards zero at the end of the phase, a step per epoch."""
+    """`head` trains the head on a frozen base; `all` trains everything, the batch normalisation of a pretrained base
+    only with `train_batch_norm`.
+
+    The learning rate changes once per epoch by `decay`: `cosine` falls along half a cosine towards zero at the end of
+    the phase; `exponential` is multiplied by decay_factor in the course of every decay_epochs epochs, `step` at their
+    end."""
 
     trainable: Literal["head", "all"]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
-    decay: Literal["none", "cosine"] = "none"
+    decay: Literal["none", "cosine", "exponential", "step"] = "none"
+    decay_factor: Fraction | None = None
+    decay_epochs: Annotated[int, Field(ge=1)] = 1
+    train_batch_norm: bool = False
+
+    @model_validator(mode="after")
+    def keys_agree(self):
+        if (self.decay in ("exponential", "step")) != (self.decay_factor is not None):
+            raise contradiction(f"decay: {self.decay} goes {'without' if self.decay_factor else 'with a'} decay_factor")
+        if self.train_batch_norm and self.trainable == "head":
+            raise contradiction("train_batch_norm is for a phase that trains all")
+        return self
+
+
+class Optimizer(Section):
+    """`momentum` of sgd and rmsprop; `weight_decay`, decoupled from the gradient, spares biases and batch
+    normalisation. Adam with weight decay is called adamw."""
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def keys_agree(self):
+        if self.momentum and self.name not in ("sgd", "rmsprop"):
+            raise contradiction(f"{self.name} has no momentum to set; sgd and rmsprop have")
+        if self.name == "adam" and self.weight_decay:
+            raise contradiction("adam with weight_decay is adamw; say name: adamw")
+        if self.name == "adamw" and not self.weight_decay:
+            raise contradiction("adamw needs weight_decay; without it, it is adam")
+        return self
 
 
 class EarlyStopping(Section):
@@ -263,10 +317,24 @@ class Plateau(Section):
     min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
 
 
+# Tagged, or a mistake in one of the two would be reported as one in each.
+ClassWeights = Annotated[
+    Annotated[Literal["none", "balanced"], Tag("str")] |
+    Annotated[dict[Name, Annotated[float, Field(gt=0, le=1000)]], Tag("dict[]")],
+    Discriminator(lambda value: "dict[]" if isinstance(value, dict) else "str")]
+
+
 class Train(Section):
+    """The loss is the cross-entropy, weighted by the class weights (of every class of the task, or `balanced`), plus
+    `l2` times the sum of the squares of all trained kernels. `precision` is that of the computation: weights, loss and
+    probabilities are float32 in any case, and evaluation computes in float32."""
+
     batch_size: Annotated[int, Field(ge=1, le=4096)]
     phases: Annotated[list[Phase], Field(min_length=1)]
-    class_weights: Literal["none", "balanced"] = "none"
+    optimizer: Optimizer = Optimizer()
+    l2: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    class_weights: ClassWeights = "none"
     augment: Augment = Augment()
     early_stopping: EarlyStopping = EarlyStopping()
     plateau: Plateau | None = None
@@ -286,9 +354,17 @@ class Train(Section):
         return self
 
 
+POOLINGS = ("gap", "flatten")
+HEAD_STEPS = {
+    "dense": (lambda units: isinstance(units, int) and units >= 1, "a whole number of units, at least 1"),
+    "dropout": (lambda rate: isinstance(rate, (int, float)) and 0 <= rate < 1, "a rate from 0 to below 1"),
+}
+
+
 class Model(Section):
-    """`architecture` is a module of thorax/models, `weights` is none, imagenet or the path of a base's weights,
-    `films` one of enhance.variants and `split` one of the study's splits."""
+    """`architecture` is a module of thorax/models and `arguments` are those of its function; `head` is a pooling and
+    the layers after it; `weights` is none, imagenet or the path of a base's weights; `films` is one of enhance.variants
+    and `split` one of the study's splits."""
 
     architecture: Name
     arguments: dict[Name, Any] = {}
@@ -298,6 +374,22 @@ class Model(Section):
     films: Name
     split: Name = "grouped"
     train: Train
+
+    @field_validator("head")
+    @classmethod
+    def steps_are_known(cls, steps):
+        if not steps or steps[0] not in POOLINGS:
+            raise contradiction(f"the first step must be one of {', '.join(POOLINGS)}, not {steps[:1]}")
+        for number, step in enumerate(steps[1:], 2):
+            if not isinstance(step, dict) or len(step) != 1:
+                raise contradiction(f"step {number}: {step!r} must be a mapping with one key, e.g. {{dropout: 0.2}}")
+            [(name, value)] = step.items()
+            if name not in HEAD_STEPS:
+                raise contradiction(f"step {number}: unknown step '{name}'; {suggest(name, HEAD_STEPS)}")
+            is_allowed, allowed = HEAD_STEPS[name]
+            if isinstance(value, bool) or not is_allowed(value):
+                raise contradiction(f"step {number}: {name}: {value!r} is not allowed: must be {allowed}")
+        return steps
 
     @model_validator(mode="after")
     def frozen_base_needs_weights(self):
@@ -310,6 +402,13 @@ class Model(Section):
 class Evaluate(Section):
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
     level: Fraction = 0.95
+
+    @model_validator(mode="after")
+    def tails_hold_a_resample(self):
+        needed = math.ceil(2 / (1 - self.level) - 1e-6)
+        if self.resamples < needed:
+            raise contradiction(f"level {self.level:g} needs {needed} resamples or more, not {self.resamples}")
+        return self
 
 
 class Explain(Section):
@@ -363,6 +462,10 @@ class Study(Section):
             if model.split not in self.split:
                 raise contradiction(f"models.{key}.split: unknown split '{model.split}'; "
                                     f"{suggest(model.split, self.split)}")
+            weights = model.train.class_weights
+            if isinstance(weights, dict) and set(weights) != set(self.tasks[model.task]):
+                raise contradiction(f"models.{key}.train.class_weights: names {', '.join(weights)}, but the classes of "
+                                    f"task '{model.task}' are {', '.join(self.tasks[model.task])}")
         return self
 
     def stratum(self, label: str, where: str) -> str:

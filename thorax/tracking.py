@@ -125,7 +125,7 @@ def create(client: mlflow.MlflowClient, home: str, run: Run, recipe: Study, para
 
 def parameters(run: Run, recipe: Study, params: Params, description: dict):
     """Name and text of every number of the recipe that the run depends on."""
-    sections = {"seed": params.seed, "threads": params.threads,
+    sections = {"seed": params.seed, "threads": params.threads, "device": params.device,
                 "enhance": recipe.enhance.variants[run.films].model_dump(),
                 **recipe.models[run.model].model_dump(),
                 "split": {"name": run.split, **recipe.split[run.split].model_dump()},

@@ -8,25 +8,33 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from thorax import objective
 from thorax.backend import jit_compile, keras
 from thorax.batches import Examples, OrderedBatches, TrainingBatches
 from thorax.errors import ThoraxError
 from thorax.models import base_layers, part
 from thorax.recipe import Augment, EarlyStopping, Phase, Train
 
+# What the curves show, of training and of validation.
+CURVES = ("loss", "accuracy", "precision", "recall")
+
 # Batches of validation and prediction: no gradients, so larger than those of training.
 EVALUATION_BATCH = 64
 
 
-def fit(model: keras.Model, training: Examples, validation: Examples, recipe: Train, classes: int, seed: int,
-        pretrained: bool, callbacks: Sequence = ()) -> pd.DataFrame:
+def fit(model: keras.Model, training: Examples, validation: Examples, recipe: Train, classes: Sequence[str],
+        seed: int, pretrained: bool, callbacks: Sequence = ()) -> pd.DataFrame:
     """Train `model` in place by the phases of the recipe; it ends with the weights of its best epoch.
 
     A later phase starts from the best weights so far. While it trains everything, the batch normalisation of a
-    pretrained base stays in inference mode: small batches of films would spoil its statistics.
+    pretrained base stays in inference mode, unless the phase says otherwise: small batches of films would spoil its
+    statistics. Call it in `backend.computing`, as the model was built.
 
-    Returns one row per epoch: epoch (counted over all phases), phase, learning_rate, loss, accuracy, val_loss,
-    val_accuracy, kept (whether it is the best one). ThoraxError if the loss is not finite.
+    Args: classes, their names in the order of the model's outputs.
+
+    Returns one row per epoch: epoch (counted over all phases), phase, learning_rate, loss, accuracy, precision, recall
+    (of all classes together, at threshold .5), the four of the validation with `val_`, kept (whether it is the best
+    one). ThoraxError if the loss is not finite.
     """
     weights = class_weights(training.classes, classes, recipe.class_weights)
     best = BestEpoch(model, recipe.early_stopping)
@@ -48,11 +56,11 @@ def fit(model: keras.Model, training: Examples, validation: Examples, recipe: Tr
 
 def run_phase(trained: keras.Model, inputs: tuple[Examples, Examples], phase: Phase, number: int, recipe: Train,
               weights: np.ndarray, seed: int, best: "BestEpoch", rows: list[dict], callbacks: Sequence) -> None:
-    optimizer = keras.optimizers.Adam(phase.learning_rate)
-    trained.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                    metrics=["accuracy"], jit_compile=jit_compile())
+    objective.penalise(trained, recipe.l2)
+    trained.compile(optimizer=objective.optimizer(recipe.optimizer, phase.learning_rate), loss=objective.loss(),
+                    metrics=objective.metrics(), jit_compile=jit_compile())
     # Built with the first step's graph the variables of a large backbone's optimizer cost twice the time.
-    optimizer.build(trained.trainable_variables)
+    trained.optimizer.build(trained.trainable_variables)
     batches = TrainingBatches(inputs[0], recipe.batch_size, recipe.augment, weights, seed)
     first = len(rows) + 1
     with Progress(f"phase {number}/{len(recipe.phases)}", phase.epochs * len(batches)) as progress:
@@ -69,7 +77,7 @@ def freeze(model: keras.Model, phase: Phase, pretrained: bool) -> None:
     model.trainable = True
     for layer in base_layers(model):
         normalisation = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = phase.trainable == "all" and not (pretrained and normalisation)
+        layer.trainable = phase.trainable == "all" and not (pretrained and normalisation and not phase.train_batch_norm)
 
 
 def trained_part(model: keras.Model, phase: Phase, augment: Augment, training: Examples,
@@ -91,14 +99,17 @@ def predict(model: keras.Model, examples: Examples, title: str) -> np.ndarray:
     batches = OrderedBatches(examples, EVALUATION_BATCH)
     outputs = [model.predict_on_batch(batches[number][0])
                for number in tqdm(range(len(batches)), title, unit="batch", disable=None)]
-    return np.concatenate(outputs)
+    return np.concatenate(outputs).astype("float32", copy=False)  # half precision inside need not go further
 
 
-def class_weights(classes: np.ndarray, count: int, kind: str) -> np.ndarray:
-    """float32 (count,): ones, or for `balanced` n / (count * n_class), as scikit-learn has it."""
-    if kind == "none":
-        return np.ones(count, "float32")
-    return (len(classes) / (count * np.bincount(classes, minlength=count))).astype("float32")
+def class_weights(numbers: np.ndarray, classes: Sequence[str], wanted: str | dict[str, float]) -> np.ndarray:
+    """float32 (k,), for films of these class numbers: ones; for `balanced` n / (k * n_class), as scikit-learn has it;
+    or the given ones by class."""
+    if isinstance(wanted, dict):
+        return np.array([wanted[name] for name in classes], "float32")
+    if wanted == "none":
+        return np.ones(len(classes), "float32")
+    return (len(numbers) / (len(classes) * np.bincount(numbers, minlength=len(classes)))).astype("float32")
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -139,9 +150,8 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
-        if self.phase.decay == "cosine":
-            done = (epoch - self.first) / self.phase.epochs
-            self.model.optimizer.learning_rate = self.phase.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        if self.phase.decay != "none":  # else it is the plateau's to set
+            self.model.optimizer.learning_rate = objective.learning_rate(self.phase, epoch - self.first)
         self.learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -151,7 +161,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.check(logs["val_loss"], "the validation")
         row = {"epoch": epoch + 1, "phase": self.number, "learning_rate": self.learning_rate}
-        self.rows.append(row | {name: logs[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")})
+        self.rows.append(row | {name: logs[name] for name in (*CURVES, *(f"val_{name}" for name in CURVES))})
         self.progress.tell(f"epoch {epoch + 1}: " + ", ".join(f"{name} {logs[name]:.4f}" for name in
                                                               ("loss", "accuracy", "val_loss", "val_accuracy")))
 

@@ -6,15 +6,13 @@ that any layer can be reached after saving and loading.
 """
 
 import importlib
-import inspect
-import re
 
 from thorax.backend import keras
 from thorax.errors import ThoraxError
 from thorax.models.heads import head
 from thorax.models.inputs import film_input
-from thorax.reader import architectures
-from thorax.recipe import suggest
+from thorax.models.pretrained import reason
+from thorax.reader import check_architecture
 
 # The layer between base and head: Grad-CAM's target, and the end of what a frozen phase leaves alone.
 FEATURES = "features"
@@ -24,30 +22,22 @@ def build(architecture: str, arguments: dict, head_steps: list, classes: int, im
           weights: str = "none") -> keras.Model:
     """The model: films, uint8 (n, image_size, image_size), to probabilities, float32 (n, classes).
 
-    ThoraxError for an unknown architecture, for arguments it does not take, and for films too small for it.
+    ThoraxError for an unknown architecture, for arguments it does not take, for films too small for it, and for
+    weights that cannot be had or are another model's.
     """
-    if architecture not in architectures():
-        raise ThoraxError(f"unknown architecture '{architecture}'; {suggest(architecture, architectures())}")
+    check_architecture(architecture, arguments)
     features = importlib.import_module(f"thorax.models.{architecture}").features
-    known = list(inspect.signature(features).parameters)[2:]
-    for name in arguments:
-        if name not in known:
-            raise ThoraxError(f"architecture '{architecture}' takes no argument '{name}'; {suggest(name, known)}")
     film = film_input(image_size)
     try:
         maps = features(film, weights, **arguments)
-    except Exception as error:  # of any type: a failed download is a bare Exception, a broken file an OSError
+    except ThoraxError:
+        raise
+    except Exception as error:  # Keras has no type for what cannot be built
         raise ThoraxError(f"architecture '{architecture}' cannot be built for films of {image_size}x{image_size} with "
-                          f"arguments {arguments} and weights '{weights}': {reason(error)}") from None
+                          f"arguments {arguments}: {reason(error)}") from None
     # A flat graph needs a name for the end of the base, whatever its last layer is called.
     maps = keras.layers.Activation("linear", name=FEATURES)(maps)
     return keras.Model(film, head(maps, head_steps, classes), name=architecture)
-
-
-def reason(error: Exception) -> str:
-    """The line of a Keras error that says what is wrong, in plain text; the first one may only say where."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("Exception encountered")), type(error).__name__)
 
 
 def base_layers(model: keras.Model) -> list:
