@@ -107,6 +107,60 @@ def test_half_of_the_films_are_flipped_left_to_right():
     assert 70 < flipped < 130
 
 
+@pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
+def test_as_many_films_are_flipped_as_the_recipe_says(share):
+    flipped = np.mean([(changed({"flip": share}, number=number) != film()).any() for number in range(1000)])
+    assert abs(flipped - share) <= 4 * np.sqrt(share * (1 - share) / 1000)
+
+
+def gray(level: int, side: int = 64) -> np.ndarray:
+    return np.full((side, side), level, "uint8")
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.03, 0.1])
+def test_noise_is_gaussian_of_the_deviation_that_the_recipe_says_at_any_gray_level(sigma):
+    for level in (100, 150):
+        added = np.stack([changed({"noise": sigma}, number=n, source=gray(level)) for n in range(8)]) - float(level)
+        assert added.mean() == pytest.approx(0, abs=4 * 255 * sigma / np.sqrt(added.size))
+        # Rounding adds the variance of a uniform distribution.
+        assert added.std() == pytest.approx(np.hypot(255 * sigma, 12 ** -0.5), rel=0.02)
+        assert (np.abs(added) > 2 * 255 * sigma + 0.5).mean() == pytest.approx(0.0455, abs=0.012)
+        neighbours = np.corrcoef(added[:, :, 1:].ravel(), added[:, :, :-1].ravel())[0, 1]
+        assert abs(neighbours) < 0.03
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.1])
+def test_speckle_is_noise_in_proportion_to_the_gray_level(sigma):
+    for level in (40, 160):
+        added = np.stack([changed({"speckle": sigma}, number=n, source=gray(level)) for n in range(8)]) - float(level)
+        assert added.mean() == pytest.approx(0, abs=4 * level * sigma / np.sqrt(added.size) + 0.01)
+        assert added.std() == pytest.approx(np.hypot(level * sigma, 12 ** -0.5), rel=0.02)
+    assert not changed({"speckle": sigma}, source=gray(0)).any()
+
+
+def test_noise_is_clipped_and_never_wraps():
+    for level, clipped in ((0, 0), (255, 255)):
+        result = changed({"noise": 0.1}, source=gray(level))
+        assert (result == clipped).mean() == pytest.approx(0.5, abs=0.05)
+        assert np.abs(result.astype(int) - level).max() < 160
+
+
+def test_speckle_does_not_change_the_noise_nor_noise_the_geometry():
+    black = gray(0)  # which speckle leaves as it is
+    np.testing.assert_array_equal(changed({"noise": 0.1, "speckle": 0.5}, source=black),
+                                  changed({"noise": 0.1}, source=black))
+    without = changed({"flip": True, "rotate": 20.0})
+    with_noise = changed({"flip": True, "rotate": 20.0, "noise": 0.004})
+    assert (without != with_noise).any()
+    np.testing.assert_allclose(with_noise.astype(int), without.astype(int), atol=6)
+
+
+def test_a_film_is_changed_as_it_was_when_the_committed_results_were_made(matrices):
+    changed(EVERYTHING | {"noise": 0.1, "speckle": 0.1})
+    np.testing.assert_allclose(matrices[0], [[1.130912, 0.317595, -7.364569], [-0.317595, 1.130912, 0.680813]],
+                               atol=1e-6)
+
+
 def test_brightness_scales_all_gray_levels_within_its_range():
     flat = np.full((SIDE, SIDE), 100, "uint8")
     levels = np.array([changed({"brightness": 0.3}, number=number, source=flat)[0, 0] for number in range(300)], int)

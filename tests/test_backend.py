@@ -8,6 +8,7 @@ import pytest
 
 from thorax import backend, models
 from thorax.backend import keras
+from thorax.errors import ThoraxError
 
 # Everything that needs a process of its own, in one: importing Keras is most of the time.
 PREPARED = """
@@ -21,7 +22,7 @@ def draw():
             keras.layers.Dense(2).name]
 
 found = {}
-backend.prepare(3, 2)
+backend.prepare(3, 2, "auto")
 found["first"] = draw()
 found["described"] = backend.describe(2)
 if keras.backend.backend() == "tensorflow":
@@ -30,12 +31,12 @@ if keras.backend.backend() == "tensorflow":
                         tensorflow.config.threading.get_inter_op_parallelism_threads()]
     found["deterministic"] = tensorflow.config.experimental.is_op_determinism_enabled() if hasattr(
         tensorflow.config.experimental, "is_op_determinism_enabled") else True
-backend.prepare(4, 2)
+backend.prepare(4, 2, "auto")
 found["other"] = draw()
-backend.prepare(3, 2)
+backend.prepare(3, 2, "auto")
 found["again"] = draw()
 try:
-    backend.prepare(3, 1)
+    backend.prepare(3, 1, "auto")
     found["late"] = "taken"
 except RuntimeError:
     found["late"] = "refused"
@@ -59,8 +60,8 @@ def test_preparing_again_with_the_same_seed_repeats_every_draw_and_name(prepared
 def test_what_decides_on_the_last_bits_is_pinned_and_described(prepared):
     assert prepared["threads"] == [2, 2] and prepared["deterministic"]
     described = prepared["described"]
-    assert described == {"keras": keras.version(), "backend": "tensorflow", "device": backend.device(), "threads": 2,
-                         "onednn": backend.ONEDNN}
+    assert described == {"keras": keras.version(), "backend": "tensorflow", "device": backend.device(), "devices": 1,
+                         "threads": 2, "onednn": backend.ONEDNN}
 
 
 def test_another_number_of_threads_is_refused_once_it_would_be_ignored(prepared):
@@ -138,6 +139,86 @@ def test_preparing_repeats_every_draw_on_the_other_backends(name):
                           env=os.environ | {"KERAS_BACKEND": name})
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["again"] == found["first"] and found["described"]["backend"] == name
+
+
+# One epoch from given weights. With several devices each takes its share of a batch: without batch normalisation, which
+# counts by device, the losses are the same.
+ONE_EPOCH = """
+import json, os, sys
+import numpy as np
+from thorax import models
+from thorax.backend import computing, devices, keras, prepare
+from thorax.batches import Examples
+from thorax.recipe import Augment, Phase, Train
+from thorax.training import fit
+
+weights, batch_norm, count = sys.argv[1], sys.argv[2] == "batch_norm", int(sys.argv[3])
+if count > 1 and keras.backend.backend() == "tensorflow":
+    import tensorflow
+    cpu = tensorflow.config.list_physical_devices("CPU")[0]
+    tensorflow.config.set_logical_device_configuration(cpu, [tensorflow.config.LogicalDeviceConfiguration()] * count)
+prepare(5, 2, "cpu")
+films = np.random.default_rng(0).integers(0, 256, (26, 16, 16)).astype("uint8")
+examples = Examples(films, np.arange(26), np.arange(26) % 3)
+recipe = Train(batch_size=8, augment=Augment(flip=True, rotate=10.0), class_weights="balanced", l2=1e-3,
+               phases=[Phase(trainable="all", epochs=1, learning_rate=1e-2)])
+with computing():
+    model = models.build("cnn", {"filters": [4, 8], "batch_norm": batch_norm}, ["gap", {"dense": 5}], 3, 16)
+    if not os.path.exists(weights):
+        model.save_weights(weights)
+    model.load_weights(weights)
+    start = [float(np.abs(value).sum()) for value in model.get_weights()]
+    history = fit(model, examples, examples, recipe, ["a", "b", "c"], 5, False)
+print(json.dumps({"backend": keras.backend.backend(), "devices": len(devices()), "start": start,
+                  "history": history.drop(columns="kept").to_dict("list")}))
+"""
+
+
+def one_epoch(weights, batch_norm: str, devices: int = 1, backend_name: str = "tensorflow") -> dict:
+    xla = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} if backend_name == "jax" else {}
+    done = subprocess.run([sys.executable, "-c", ONE_EPOCH, str(weights), batch_norm, str(devices)], text=True,
+                          capture_output=True, timeout=300, env=os.environ | {"KERAS_BACKEND": backend_name} | xla)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def check_same_epoch(found: dict, expected: dict) -> None:
+    np.testing.assert_array_equal(found["start"], expected["start"])
+    for name in ("loss", "val_loss", "learning_rate"):
+        np.testing.assert_allclose(found["history"][name], expected["history"][name], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_an_epoch_on_another_backend_starts_from_the_same_weights_and_gives_the_same_losses(name, tmp_path):
+    pytest.importorskip(name, reason="an optional backend")
+    expected = one_epoch(tmp_path / "start.weights.h5", "batch_norm")
+    found = one_epoch(tmp_path / "start.weights.h5", "batch_norm", backend_name=name)
+    assert (expected["backend"], found["backend"]) == ("tensorflow", name)
+    check_same_epoch(found, expected)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_two_devices_share_the_batches_and_give_the_losses_of_one(name, tmp_path):
+    pytest.importorskip(name, reason="an optional backend")
+    expected = one_epoch(tmp_path / "start.weights.h5", "none")
+    found = one_epoch(tmp_path / "start.weights.h5", "none", 2, name)
+    assert (expected["devices"], found["devices"]) == (1, 2)
+    check_same_epoch(found, expected)
+
+
+def test_a_gpu_that_is_asked_for_and_missing_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(backend, "device", lambda: "cpu")
+    with pytest.raises(ThoraxError, match=r"^params\.yaml: device: gpu, but tensorflow finds none; .* device to auto$"):
+        backend.prepare(1, 2, "gpu")
+
+
+def test_on_request_all_gpus_are_hidden_before_anything_is_computed():
+    script = ("from thorax import backend; import tensorflow; seen = []; "
+              "tensorflow.config.set_visible_devices = lambda *given: seen.append(given); "
+              "backend.prepare(1, 2, 'auto'); assert not seen; "
+              "backend.prepare(1, 2, 'cpu'); assert seen == [([], 'GPU')]")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_xla_is_left_out_on_a_cpu_of_tensorflow(monkeypatch):

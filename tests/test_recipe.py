@@ -1,5 +1,7 @@
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT, edit
 from thorax.errors import ThoraxError
 from thorax.reader import architectures, load_params, load_run, load_study
+from thorax.recipe import Augment
 
 
 @pytest.fixture
@@ -95,6 +98,56 @@ MISTAKES = {
     "a frozen base without weights": ("models.resnet50.train.phases",
                                       [{"trainable": "head", "epochs": 1, "learning_rate": 1e-3}],
                                       "models.resnet50: train.phases[0] trains the head alone, which needs a trained"),
+    "a head without pooling": ("models.small_cnn.head", [{"dense": 4}, "gap"],
+                               "models.small_cnn.head: the first step must be one of gap, flatten, not"),
+    "a head without steps": ("models.small_cnn.head", [], "the first step must be one of gap, flatten, not []"),
+    "an unknown pooling": ("models.small_cnn.head", ["max"], "must be one of gap, flatten, not ['max']"),
+    "a second pooling": ("models.small_cnn.head", ["gap", "flatten"],
+                         "head: step 2: 'flatten' must be a mapping with one key"),
+    "two steps in one": ("models.small_cnn.head", ["gap", {"dense": 4, "dropout": 0.1}],
+                         "{'dense': 4, 'dropout': 0.1} must be a mapping with one key"),
+    "an unknown step of a head": ("models.small_cnn.head", ["gap", {"dropuot": 0.1}],
+                                  "models.small_cnn.head: step 2: unknown step 'dropuot'; did you mean 'dropout'?"),
+    "no units": ("models.small_cnn.head", ["gap", {"dense": 0}],
+                 "dense: 0 is not allowed: must be a whole number of units, at least 1"),
+    "half a unit": ("models.small_cnn.head", ["gap", {"dense": 2.5}], "dense: 2.5 is not allowed"),
+    "yes for units": ("models.small_cnn.head", ["gap", {"dense": True}], "dense: True is not allowed"),
+    "everything dropped": ("models.small_cnn.head", ["gap", {"dropout": 1.0}],
+                           "dropout: 1.0 is not allowed: must be a rate from 0 to below 1"),
+    "an argument of no architecture": ("models.small_cnn.arguments", {"filtres": [4]},
+                                       "models.small_cnn: architecture 'cnn' takes no argument 'filtres'; did you "
+                                       "mean 'filters'?"),
+    "an unknown operation": ("enhance.variants.enhanced.steps.2.op", "clahee",
+                             "enhance.variants.enhanced: enhance step 3: unknown operation 'clahee'; did you mean "
+                             "'clahe'?"),
+    "an operation's unknown argument": ("enhance.variants.enhanced.steps.2.tile", 4,
+                                        "enhance step 3: clahe has no argument 'tile'; did you mean 'tiles'?"),
+    "tiles finer than the film": ("enhance.variants.enhanced_small.steps.2.tiles", 64,
+                                  "enhance.variants.enhanced_small: clahe: tiles = 64 but the film is 48x48 pixels"),
+    "a level that the resamples cannot give": ("evaluate.level", 0.9999,
+                                               "evaluate: level 0.9999 needs 20000 resamples or more, not 2000"),
+    "a decay without its factor": ("models.small_cnn.train.phases.0.decay", "step",
+                                   "phases.0: decay: step goes with a decay_factor"),
+    "a factor without its decay": ("models.resnet50.train.phases.0",
+                                   {"trainable": "all", "epochs": 1, "learning_rate": 1e-3, "decay_factor": 0.5},
+                                   "phases.0: decay: none goes without decay_factor"),
+    "batch normalisation of a frozen base": ("models.resnet50.train.phases.0",
+                                             {"trainable": "head", "epochs": 1, "learning_rate": 1e-3,
+                                              "train_batch_norm": True}, "train_batch_norm is for a phase that trains"),
+    "an unknown optimizer": ("models.small_cnn.train.optimizer", {"name": "adma"},
+                             "optimizer.name: 'adma' (str) is not allowed: must be 'adam', 'adamw', 'sgd' or"),
+    "momentum for adam": ("models.small_cnn.train.optimizer", {"momentum": 0.9}, "adam has no momentum to set"),
+    "adam with weight decay": ("models.small_cnn.train.optimizer", {"weight_decay": 0.1}, "say name: adamw"),
+    "adamw without weight decay": ("models.small_cnn.train.optimizer", {"name": "adamw"}, "adamw needs weight_decay"),
+    "an unknown precision": ("models.small_cnn.train.precision", "float16",
+                             "must be 'float32', 'mixed_float16' or 'mixed_bfloat16'"),
+    "an unknown way to weigh classes": ("models.small_cnn.train.class_weights", "balancd",
+                                        "train.class_weights: 'balancd' (str) is not allowed: must be 'none' or"),
+    "a class weight of zero": ("models.small_cnn.train.class_weights", {"covid": 0},
+                               "train.class_weights.covid: 0 (int) is not allowed: must be greater than 0"),
+    "class weights of other classes": ("models.small_cnn.train.class_weights", {"covid": 2.0, "healthy": 1.0},
+                                       "models.small_cnn.train.class_weights: names covid, healthy, but the classes of "
+                                       "task 'findings' are normal, covid, bacterial, viral, opacity, pneumothorax"),
     "a plateau above the start": ("models.small_cnn.train",
                                   {"batch_size": 8, "plateau": {"min_learning_rate": 0.1},
                                    "phases": [{"trainable": "all", "epochs": 1, "learning_rate": 1e-3}]},
@@ -133,6 +186,7 @@ PARAMS_MISTAKES = {
     "a folder without path": ("sources", {"kermany": "folder:"}, "sources: must be phantom, download"),
     "a source for an unknown data set": ("sources", {"kermanny": "folder:/films"},
                                          "sources: unknown data set 'kermanny'; did you mean 'kermany'?"),
+    "an unknown device": ("device", "cuda", "device: 'cuda' (str) is not allowed: must be 'auto', 'cpu' or 'gpu'"),
     "a negative seed": ("seed", -1, "seed: -1 (int) is not allowed: must be greater than or equal to 0"),
 }
 
@@ -180,6 +234,16 @@ def test_an_unknown_study_is_answered_with_the_nearest_one(recipes):
 def test_an_unknown_model_is_answered_with_the_nearest_one(recipes):
     with pytest.raises(ThoraxError, match="no model 'small_cn'; did you mean 'small_cnn'"):
         load_run("phantom", "small_cn", recipes)
+
+
+def test_reading_a_recipe_does_not_import_tensorflow(recipes):
+    script = ("import sys; from pathlib import Path; from thorax.reader import load_study; "
+              "load_study('phantom', Path(sys.argv[1])); assert not {'keras', 'tensorflow'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", script, str(recipes)], check=True, cwd=ROOT, timeout=60)
+
+
+def test_true_flips_half_of_the_films_and_a_number_that_share():
+    assert [Augment(flip=flip).flip for flip in (True, False, 0.4)] == [0.5, 0.0, 0.4]
 
 
 def test_every_architecture_is_a_module_with_a_function_of_features():

@@ -127,6 +127,56 @@ def test_an_unknown_model_is_refused_before_anything_is_loaded(project):
     assert "no model 'smal_cnn'; did you mean 'small_cnn'?" in refusal("train", "phantom", "smal_cnn")
 
 
+@pytest.fixture
+def enhanced(project) -> Path:
+    for name in ("download", "enhance", "split"):
+        stage(name, "phantom")
+    return project
+
+
+def spoilt_model(project, **changes) -> str:
+    edit(project / "studies" / "phantom.yaml", lambda recipe: recipe["models"]["small_cnn"].update(changes))
+    if "architecture" in changes:
+        edit(project / "params.yaml", lambda params: params["runs"]["phantom_small_cnn"].update(
+            architecture=changes["architecture"]))
+    line = refusal("train", "phantom", "small_cnn")
+    assert not (project / "models" / "phantom" / "small_cnn" / "model.json").exists()
+    return line
+
+
+def test_what_cannot_be_trained_is_refused_with_file_and_key_before_a_training_starts(enhanced, monkeypatch):
+    import stages.train
+
+    monkeypatch.setattr(stages.train, "prepare", lambda *_: None)  # this process has computed before
+    monkeypatch.setattr(stages.train, "fit", None)
+    where = "studies/phantom.yaml: models.small_cnn"
+    blocks = {"filters": [4] * 6, "convolutions": 1}
+    assert spoilt_model(enhanced, arguments=blocks).startswith(
+        f"{where}: architecture 'cnn' cannot be built for films of 32x32 with arguments {{'filters': [4, 4, 4, 4, 4, 4]")
+    assert spoilt_model(enhanced, architecture="inception_resnet_v2", arguments={}).startswith(
+        f"{where}: architecture 'inception_resnet_v2' cannot be built for films of 32x32")
+    other = enhanced / "other.weights.h5"
+    from thorax import models
+
+    models.build("cnn", {"filters": [4]}, ["gap"], 3, 32).save_weights(other)
+    assert spoilt_model(enhanced, architecture="resnet50", weights=str(other)).startswith(
+        f"{where}: weights: {other}: not the weights of resnet50 without its classifier: ")
+
+
+def test_classes_that_the_films_do_not_have_are_refused_before_a_training_starts(enhanced, monkeypatch):
+    import stages.train
+
+    monkeypatch.setattr(stages.train, "prepare", lambda *_: None)
+    monkeypatch.setattr(stages.train, "fit", None)
+    # The recipe asks for another label than the films were brought with, as without a `dvc repro` in between.
+    edit(enhanced / "studies" / "phantom.yaml", lambda recipe: (
+        recipe["download"]["datasets"]["phantom"]["labels"].append("viral"),
+        recipe["tasks"]["findings"].update(viral=["viral"])))
+    assert refusal("train", "phantom", "small_cnn") == (
+        "study 'phantom': no film of class 'viral' in the train part; bring more films of it or leave the class out of "
+        "the task")
+
+
 def test_an_unknown_operation_is_refused_before_any_film_is_read(project):
     edit(project / "studies" / "phantom.yaml",
          lambda recipe: recipe["enhance"]["variants"].update(enhanced={"image_size": 32, "steps": [{"op": "clahee"}]}))

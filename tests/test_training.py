@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from thorax import models
+from thorax import models, objective
 from thorax.augment import augment
-from thorax.backend import keras
+from thorax.backend import computing, keras
 from thorax.batches import Examples
 from thorax.errors import ThoraxError
 from thorax.models import base_layers
-from thorax.recipe import Augment, EarlyStopping, Phase, Plateau, Train
+from thorax.recipe import Augment, EarlyStopping, Optimizer, Phase, Plateau, Train
 from thorax.training import class_weights, fit
 
 SIDE = 16
+CLASSES = ["covid", "normal", "viral"]
 STILL = 1e-12  # a learning rate at which no weight moves by more than its last bits
 VALIDATION = np.repeat([0, 1, 2], [4, 6, 10])  # class 2 is the most frequent and class 0 the rarest
 
@@ -57,7 +58,7 @@ def recipe(*phases: tuple[str, int, float], **changes) -> Train:
 
 
 def trained(model, wanted: Train, pretrained: bool = False, callbacks=(), training=TRAINING):
-    return fit(model, training, VALIDATED, wanted, 3, seed=5, pretrained=pretrained, callbacks=callbacks)
+    return fit(model, training, VALIDATED, wanted, CLASSES, seed=5, pretrained=pretrained, callbacks=callbacks)
 
 
 def weights_of(layers) -> list[np.ndarray]:
@@ -168,8 +169,8 @@ def test_the_validation_films_are_never_changed():
 
 def test_epochs_are_counted_over_all_phases():
     _, history = scripted("01012", ("head", 2, 1e-3), ("all", 3, 1e-4))
-    assert list(history.columns) == ["epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy",
-                                     "kept"]
+    assert list(history.columns) == ["epoch", "phase", "learning_rate", "loss", "accuracy", "precision", "recall",
+                                     "val_loss", "val_accuracy", "val_precision", "val_recall", "kept"]
     assert list(history["epoch"]) == [1, 2, 3, 4, 5]
     assert list(history["phase"]) == [1, 1, 2, 2, 2]
     np.testing.assert_allclose(history["learning_rate"], [1e-3] * 2 + [1e-4] * 3, rtol=1e-6)
@@ -263,21 +264,115 @@ def test_every_phase_starts_with_its_own_learning_rate():
 def test_balanced_class_weights_are_those_of_scikit_learn():
     classes = np.repeat([0, 1, 2, 3], [5, 50, 1, 17])
     expected = compute_class_weight("balanced", classes=np.arange(4), y=classes)
-    found = class_weights(classes, 4, "balanced")
+    found = class_weights(classes, "abcd", "balanced")
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(class_weights(classes, 4, "none"), np.ones(4))
+    np.testing.assert_array_equal(class_weights(classes, "abcd", "none"), np.ones(4))
 
 
 def test_class_weights_weigh_the_training_loss_and_not_the_validation():
     training = examples(np.repeat([0, 1, 2], [4, 8, 18]))
     model = network()
     history = trained(model, recipe(("head", 1, STILL), class_weights="balanced"), True, training=training)
-    weights = class_weights(training.classes, 3, "balanced")[training.classes]
+    weights = class_weights(training.classes, CLASSES, "balanced")[training.classes]
     expected = (weights * losses(model, training.inputs, training.classes)).mean()
     assert history["loss"][0] == pytest.approx(expected, abs=1e-5)
     assert expected != pytest.approx(losses(model, training.inputs, training.classes).mean(), abs=1e-3)
     assert history["val_loss"][0] == pytest.approx(losses(model, VALIDATED.inputs, VALIDATION).mean(), abs=1e-5)
+
+
+def test_given_class_weights_go_to_the_classes_that_they_name():
+    np.testing.assert_allclose(class_weights(TRAINING.classes, CLASSES, {"viral": 1.3, "covid": 1.0, "normal": 0.5}),
+                               [1.0, 0.5, 1.3])
+
+
+# Precision and recall -------------------------------------------------------------------------------------------------
+
+
+def test_precision_and_recall_are_those_of_keras_on_one_hot_classes():
+    model = network()
+    model.get_layer("logits").set_weights([5 * np.eye(4, 3), np.array([0.1, 0.0, 0.2])])
+    history = trained(model, recipe(("head", 1, STILL)), pretrained=True).iloc[0]
+    probabilities = keras.ops.convert_to_numpy(model(VALIDATED.inputs, training=False))
+    sure = probabilities.max(axis=1) > 0.5
+    assert 3 < sure.sum() < len(sure) - 3  # else threshold and argmax would be the same
+    for name, metric in (("precision", keras.metrics.Precision()), ("recall", keras.metrics.Recall())):
+        metric.update_state(np.eye(3)[VALIDATION], probabilities)
+        assert 0 < float(metric.result()) < 1
+        assert history[f"val_{name}"] == pytest.approx(float(metric.result()), abs=1e-6)
+
+
+# What is minimised, and how -------------------------------------------------------------------------------------------
+
+
+def test_l2_adds_the_squares_of_the_trained_kernels_and_of_nothing_else():
+    model = network(["gap", {"dense": 5}])
+    plain = losses(model, TRAINING.inputs, TRAINING.classes).mean()
+    for kind, layers in (("head", [layer for layer in model.layers if hasattr(layer, "units")]),
+                         ("all", [layer for layer in model.layers if hasattr(layer, "kernel")])):
+        squares = sum((layer.get_weights()[0] ** 2).sum() for layer in layers)
+        history = trained(model, recipe((kind, 1, STILL), l2=0.01), pretrained=True)
+        assert history["loss"][0] == pytest.approx(plain + 0.01 * squares, abs=1e-5)
+    assert trained(model, recipe(("all", 1, STILL)), pretrained=True)["loss"][0] == pytest.approx(plain, abs=1e-5)
+
+
+def one_step(**settings) -> list[tuple[str, float, float, float]]:
+    """Name, value before, value after and gradient of two variables after one step at rate .1."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dense(1, name="one")
+    layer.build((None, 1))
+    layer.set_weights([np.array([[2.0]]), np.array([2.0])])
+    made = objective.optimizer(Optimizer(**settings), 0.1)
+    made.build(layer.trainable_variables)
+    for _ in range(2):
+        made.apply([keras.ops.full(each.shape, 1.0) for each in layer.trainable_variables])
+    return [float(each.ravel()[0]) for each in layer.get_weights()]
+
+
+@pytest.mark.parametrize("settings, kernel, bias", [
+    ({"name": "adam"}, 1.8, 1.8),  # a constant gradient: each step is the rate
+    ({"name": "adamw", "weight_decay": 0.5}, (2 * 0.95 - 0.1) * 0.95 - 0.1, 1.8),
+    ({"name": "sgd"}, 1.8, 1.8),
+    ({"name": "sgd", "momentum": 0.9}, 2 - 0.1 - 0.19, 2 - 0.1 - 0.19),
+    ({"name": "sgd", "weight_decay": 0.5}, (2 * 0.95 - 0.1) * 0.95 - 0.1, 1.8),
+    ({"name": "rmsprop"}, 2 - 0.1 / 0.1 ** 0.5 - 0.1 / 0.19 ** 0.5, 2 - 0.1 / 0.1 ** 0.5 - 0.1 / 0.19 ** 0.5),
+])
+def test_an_optimizer_steps_as_its_name_says_and_decays_kernels_only(settings, kernel, bias):
+    np.testing.assert_allclose(one_step(**settings), [kernel, bias], atol=1e-4)
+
+
+@pytest.mark.parametrize("decay, expected", [
+    ({}, [1, 1, 1, 1]), ({"decay": "cosine"}, [1, 0.853553, 0.5, 0.146447]),
+    ({"decay": "exponential", "decay_factor": 0.25, "decay_epochs": 2}, [1, 0.5, 0.25, 0.125]),
+    ({"decay": "step", "decay_factor": 0.25, "decay_epochs": 2}, [1, 1, 0.25, 0.25])])
+def test_the_history_records_the_learning_rate_of_every_epoch_of_a_schedule(decay, expected):
+    phases = [Phase(trainable="all", epochs=4, learning_rate=1e-8, **decay)]
+    history = trained(network(filters=[2]), Train(batch_size=30, phases=phases))
+    np.testing.assert_allclose(history["learning_rate"], np.array(expected) * 1e-8, rtol=1e-5)
+
+
+def test_batch_normalisation_of_a_pretrained_base_is_trained_where_a_phase_says_so():
+    model = network()
+    before = weights_of([layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)])
+    phases = [Phase(trainable="all", epochs=1, learning_rate=1e-2, train_batch_norm=True)]
+    trained(model, Train(batch_size=7, phases=phases), pretrained=True)
+    after = weights_of([layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)])
+    assert not any(same([a], [b]) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("precision, computed", [("mixed_float16", "float16"), ("mixed_bfloat16", "bfloat16")])
+def test_half_precision_trains_float32_weights_to_nearly_the_same_loss(precision, computed):
+    wanted = recipe(("head", 2, 1e-2), ("all", 2, 1e-2))  # with cached features and without
+    expected = trained(network(["gap", {"dense": 5}]), wanted, pretrained=True)
+    with computing(precision):
+        model = network(["gap", {"dense": 5}])
+        assert model.get_layer("features").output.dtype == computed
+        assert {layer.output.dtype for layer in model.layers[1:3]} <= {"uint8", "float32"}  # standardisation is exact
+        found = trained(model, wanted, pretrained=True)
+    assert keras.config.dtype_policy().name == "float32"
+    assert {str(value.dtype) for value in model.get_weights()} == {"float32"}
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=0.02)
+    assert (found["loss"] != expected["loss"]).any()
 
 
 # Divergence -----------------------------------------------------------------------------------------------------------
@@ -333,9 +428,9 @@ examples = Examples(films, np.arange(24), np.arange(24) % 3)
 recipe = Train(batch_size=7, augment=Augment(flip=True, rotate=10.0),
                phases=[Phase(trainable="all", epochs=2, learning_rate=1e-2)])
 for seed in map(int, sys.argv[1:]):
-    prepare(seed, 2)
+    prepare(seed, 2, "auto")
     model = models.build("cnn", {"filters": [4]}, ["gap", {"dropout": 0.3}, {"dense": 5}], 3, 16)
-    history = fit(model, examples, examples, recipe, 3, seed, False)
+    history = fit(model, examples, examples, recipe, ["a", "b", "c"], seed, False)
     digest = hashlib.sha256(b"".join(value.tobytes() for value in model.get_weights()))
     print(seed, digest.hexdigest(), hashlib.sha256(history.to_csv().encode()).hexdigest())
 """
@@ -353,5 +448,5 @@ def test_the_same_seed_gives_the_same_bits_in_another_process_and_another_seed_d
 
 
 def test_another_seed_of_the_batches_is_another_training():
-    histories = [fit(network(), TRAINING, VALIDATED, recipe(("all", 1, 0.05)), 3, seed, False) for seed in (1, 2)]
+    histories = [fit(network(), TRAINING, VALIDATED, recipe(("all", 1, 0.05)), CLASSES, seed, False) for seed in (1, 2)]
     assert histories[0]["loss"][0] != histories[1]["loss"][0]

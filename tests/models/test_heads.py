@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from thorax.backend import keras
-from thorax.errors import ThoraxError
 from thorax.models.heads import head
 
 
@@ -39,26 +38,3 @@ def test_the_output_is_the_softmax_of_the_logits_in_float32(classes):
     logits, found = (keras.ops.convert_to_numpy(each) for each in both(maps))
     assert found.shape == (8, classes) and found.dtype == np.float32
     np.testing.assert_allclose(found, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rtol=1e-5)
-
-
-@pytest.mark.parametrize("steps, message", [
-    ([], "the first step must be one of gap, flatten"),
-    (["max"], r"the first step must be one of gap, flatten, not \['max'\]"),
-    ([{"dense": 4}, "gap"], r"the first step must be one of gap, flatten, not \[\{'dense': 4\}\]"),
-    ([["gap"]], "the first step must be one of gap, flatten"),
-    (["gap", "flatten"], "'flatten' must be a mapping with one key"),
-    (["gap", {"dense": 4, "dropout": 0.1}], r"\{'dense': 4, 'dropout': 0\.1\} must be a mapping with one key"),
-    (["gap", {}], r"\{\} must be a mapping with one key"),
-    (["gap", {"dropuot": 0.1}], r"unknown step 'dropuot'; did you mean 'dropout'\?"),
-    (["gap", {"dense": 0}], "dense: 0 is not allowed"),
-    (["gap", {"dense": "many"}], "dense: 'many' is not allowed"),
-    (["gap", {"dense": 2.5}], "dense: 2.5 is not allowed"),
-    (["gap", {"dense": True}], "dense: True is not allowed: it must be a number"),
-    (["gap", {"dropout": 1.5}], "dropout: 1.5 is not allowed"),
-    (["gap", {"dropout": None}], "dropout: None is not allowed"),
-    (["gap", {"dropout": True}], "dropout: True is not allowed: it must be a number"),
-])
-def test_a_wrong_step_is_named_in_one_line(steps, message):
-    with pytest.raises(ThoraxError, match=f"^head: {message}") as error:
-        model(steps)
-    assert len(str(error.value).splitlines()) == 1

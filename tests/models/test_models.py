@@ -10,7 +10,10 @@ from thorax import artefacts, models
 from thorax.backend import keras
 from thorax.errors import ThoraxError
 from thorax.explain.gradcam import gradcam
+from thorax.models import inputs, pretrained
 from thorax.reader import architectures
+from thorax.recipe import Phase
+from thorax.training import freeze
 
 # Of the published models without their classifier: keras.io/api/applications.
 PARAMETERS = {"resnet50": 23_587_712, "resnet101": 42_658_176, "inception_resnet_v2": 54_336_736,
@@ -127,6 +130,80 @@ def test_saved_weights_of_a_base_give_its_features(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.std())
 
 
+def trainable(model) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+def test_resnet50_under_the_head_of_three_layers_has_the_published_parameters():
+    head = ["gap", {"dense": 2048}, {"dense": 512}, {"dense": 128}]
+    model = models.build("resnet50", {}, head, 4, 32)
+    freeze(model, Phase(trainable="head", epochs=1, learning_rate=1e-4), pretrained=True)
+    assert trainable(model) == 5_311_620
+    assert model.count_params() - trainable(model) == 23_587_712
+
+
+def test_densenet121_with_all_layers_trained_has_the_published_parameters():
+    model = models.build("densenet121", {}, ["gap"], 2, 32)
+    freeze(model, Phase(trainable="all", epochs=1, learning_rate=5e-3, train_batch_norm=True), pretrained=True)
+    assert trainable(model) == 6_955_906
+
+
+@pytest.mark.parametrize("arguments, head, classes, parameters", [
+    ({"filters": [64, 128, 256, 512], "convolutions": 2, "padding": "valid", "batch_norm": False, "input_norm": True,
+      "input_range": "unit", "channels": 3},
+     ["flatten", {"dense": 512}, {"dropout": 0.3}, {"dense": 1024}, {"dropout": 0.3}], 4, 31_429_712),
+    ({"filters": [32, 64, 128], "batch_norm": False}, ["flatten", {"dense": 256}, {"dropout": 0.4}], 3, 25_783_811),
+])
+def test_the_published_cnns_have_the_published_parameters(arguments, head, classes, parameters):
+    assert models.build("cnn", arguments, head, classes, 224).count_params() == parameters
+
+
+@pytest.mark.parametrize("arguments, low, high, channels", [
+    ({}, -1, 1, 1), ({"input_range": "unit"}, 0, 1, 1), ({"input_range": "unit", "channels": 3}, 0, 1, 3),
+    ({"channels": 3}, -1, 1, 3)])
+def test_a_cnn_sees_gray_levels_in_the_range_and_the_channels_that_its_arguments_say(arguments, low, high, channels):
+    model = models.build("cnn", {"filters": [2]} | arguments, HEAD, 3, 8)
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    black_and_white = np.repeat(np.array([0, 255], "uint8"), 64).reshape(2, 8, 8)
+    seen = keras.ops.convert_to_numpy(keras.Model(model.input, first.input)(black_and_white))
+    assert seen.shape == (2, 8, 8, channels)
+    np.testing.assert_allclose(seen[0], low, atol=1e-6)
+    np.testing.assert_allclose(seen[1], high, atol=1e-6)
+
+
+def both_stems(weights: str, side: int, end: str) -> list[np.ndarray]:
+    """The maps of a layer for noise films, with three channels and with one."""
+    batch = np.random.default_rng(0).integers(0, 256, (2, side, side)).astype("uint8")
+    return [probabilities(models.part(models.build("resnet50", {"stem": stem}, HEAD, 3, side, weights), None, end),
+                          batch) for stem in ("three_channels", "one_channel")]
+
+
+@pytest.fixture(scope="module")
+def base_file(tmp_path_factory) -> str:
+    """Weights of a ResNet50 whose kernels differ between the channels, as trained ones do."""
+    path = tmp_path_factory.mktemp("base") / "base.weights.h5"
+    keras.utils.set_random_seed(0)
+    keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
+    return str(path)
+
+
+def test_a_stem_of_one_channel_gives_the_features_of_three_that_share_their_mean(base_file, monkeypatch):
+    for module in (inputs, pretrained):
+        monkeypatch.setattr(module, "CAFFE_MEAN", [114.8] * 3)
+    three, one = both_stems(base_file, 64, models.FEATURES)
+    assert three.std() > 0.1
+    np.testing.assert_allclose(one, three, atol=1e-4 * three.std())
+
+
+def test_a_stem_of_one_channel_allows_for_the_means_of_the_channels_everywhere_but_on_the_rim(base_file):
+    three, one = both_stems(base_file, 64, "conv1_conv")
+    np.testing.assert_allclose(one[:, 2:-2, 2:-2], three[:, 2:-2, 2:-2], atol=1e-4 * three.std())
+    # Padding puts zero there, which is another gray in each of three channels: no kernel of one channel can follow.
+    assert 0.01 < np.abs(one - three).max() / three.std() < 0.5
+    three, one = both_stems(base_file, 160, models.FEATURES)
+    assert np.corrcoef(three.ravel(), one.ravel())[0, 1] > 0.99
+
+
 def test_one_step_trains_every_weight_of_a_cnn_that_can_be_trained():
     model = models.build("cnn", {"filters": [4, 8]}, HEAD, 3, 32)
     before = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
@@ -141,6 +218,8 @@ def test_one_step_trains_every_weight_of_a_cnn_that_can_be_trained():
     ({"filters": [4, 6], "convolutions": 2, "batch_norm": False},
      ["Conv2D", "ReLU", "Conv2D", "ReLU", "MaxPooling2D"] * 2, (8, 8, 6)),
     ({"filters": [4], "padding": "valid"}, ["Conv2D", "BatchNormalization", "ReLU", "MaxPooling2D"], (15, 15, 4)),
+    ({"filters": [4], "batch_norm": False, "input_norm": True}, ["BatchNormalization", "Conv2D", "ReLU",
+                                                                 "MaxPooling2D"], (16, 16, 4)),
 ])
 def test_a_cnn_is_the_blocks_that_its_arguments_say(arguments, layers, shape):
     model = models.build("cnn", arguments, HEAD, 3, 32)
@@ -163,6 +242,10 @@ def test_a_cnn_is_the_blocks_that_its_arguments_say(arguments, layers, shape):
     ("cnn", {"convolutions": 0}, 32, "at least one convolution"),
     ("cnn", {"padding": "circular"}, 32, "cannot be built .*circular"),
     ("cnn", {"batch_norm": "no"}, 32, "batch_norm must be true or false, not 'no'"),
+    ("cnn", {"input_norm": 1}, 32, "input_norm must be true or false, not 1"),
+    ("cnn", {"input_range": "0..1"}, 32, "input_range must be signed or unit, not '0..1'"),
+    ("cnn", {"channels": 2}, 32, "channels 1 or 3, not 2"),
+    ("resnet50", {"stem": "gray"}, 32, "stem must be three_channels or one_channel, not 'gray'"),
     ("cnn", {}, 8, "films of 8x8 .*output size would be"),
     ("inception_resnet_v2", {}, 32, "films of 32x32 .*at least 75x75"),
     ("resnet50", {}, 16, "films of 16x16 .*at least 32x32"),
@@ -176,9 +259,16 @@ def test_what_cannot_be_built_is_refused_in_one_line(architecture, arguments, im
 
 def test_weights_that_cannot_be_had_are_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "broken.weights.h5").write_bytes(b"half a download")
+    keras.applications.DenseNet121(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(
+        tmp_path / "densenet.weights.h5")
+    models.build("cnn", {}, HEAD, 3, 32).save_weights(tmp_path / "cnn.weights.h5")
+    (tmp_path / "weights.txt").write_text("no weights")
     cases = [("cnn", "imagenet", "trained from scratch"),
-             ("resnet50", str(tmp_path / "none.weights.h5"), r"none\.weights\.h5"),
-             ("resnet50", str(tmp_path / "broken.weights.h5"), r"broken\.weights\.h5': .*open file")]
+             ("resnet50", str(tmp_path / "none.weights.h5"), r"none\.weights\.h5: no such file"),
+             ("resnet50", str(tmp_path / "weights.txt"), r"weights\.txt: not the weights of resnet50"),
+             ("resnet50", str(tmp_path / "broken.weights.h5"), r"broken\.weights\.h5: not the weights of resnet50"),
+             ("resnet50", str(tmp_path / "cnn.weights.h5"), r"cnn\.weights\.h5: not the weights of resnet50"),
+             ("resnet50", str(tmp_path / "densenet.weights.h5"), r"densenet.* not the weights of resnet50 without its")]
     for architecture, weights, message in cases:
         with pytest.raises(ThoraxError, match=message) as error:
             models.build(architecture, {}, HEAD, 3, 32, weights)
@@ -188,5 +278,22 @@ def test_weights_that_cannot_be_had_are_refused_in_one_line(tmp_path, monkeypatc
         raise Exception("URL fetch failure on https://example.org/weights.h5: None -- no route")
 
     monkeypatch.setattr(keras.applications, "ResNet50", offline)
-    with pytest.raises(ThoraxError, match="weights 'imagenet': URL fetch failure"):
+    monkeypatch.setenv("KERAS_HOME", "/weights")
+    with pytest.raises(ThoraxError, match=r"imagenet: resnet50_weights_tf_dim_ordering_tf_kernels_notop\.h5 could not "
+                                          r"be fetched \(URL fetch failure .*\); put this file into /weights/models"):
         models.build("resnet50", {}, HEAD, 3, 32, "imagenet")
+
+
+@pytest.mark.parametrize("architecture", sorted(PARAMETERS))
+def test_the_file_of_imagenet_weights_is_the_one_that_keras_looks_for(architecture, monkeypatch):
+    asked = []
+
+    def get_file(name, *_, **__):
+        asked.append(name)
+        raise Exception("URL fetch failure on nothing")
+
+    module = importlib.import_module(f"keras.src.applications.{PREPROCESSING[architecture]}")
+    monkeypatch.setattr(module.file_utils, "get_file", get_file)
+    with pytest.raises(ThoraxError) as error:
+        models.build(architecture, {}, HEAD, 3, 96, "imagenet")
+    assert f"imagenet: {asked[0]} could" in str(error.value)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 
 import numpy as np
 
@@ -61,7 +62,9 @@ def loaded(application, weights: str, imagenet_file: str, **inputs) -> keras.Mod
         if not os.path.isfile(weights):
             raise ThoraxError(f"weights: {weights}: no such file; say none, imagenet or the path of a file of weights")
         try:
-            base.load_weights(weights)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # hundreds for a wrong file, whose error says it all
+                base.load_weights(weights)
         except Exception as error:  # OSError, ValueError, KeyError: as the file's format has it
             raise ThoraxError(f"weights: {weights}: not the weights of {base.name} without its classifier: "
                               f"{reason(error)}") from None
