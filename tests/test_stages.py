@@ -152,7 +152,7 @@ def test_what_cannot_be_trained_is_refused_with_file_and_key_before_a_training_s
     where = "studies/phantom.yaml: models.small_cnn"
     blocks = {"filters": [4] * 6, "convolutions": 1}
     assert spoilt_model(enhanced, arguments=blocks).startswith(
-        f"{where}: architecture 'cnn' cannot be built for films of 32x32 with arguments {{'filters': [4, 4, 4, 4, 4, 4]")
+        f"{where}: architecture 'cnn' cannot be built for films of 32x32 with arguments ")
     assert spoilt_model(enhanced, architecture="inception_resnet_v2", arguments={}).startswith(
         f"{where}: architecture 'inception_resnet_v2' cannot be built for films of 32x32")
     other = enhanced / "other.weights.h5"
