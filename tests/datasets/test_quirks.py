@@ -34,6 +34,8 @@ def test_kermany_s_second_tree_counts_where_it_is_the_only_one():
     both, skipped = kermany.index([f"chest_xray/chest_xray/{film}", f"chest_xray/{film}", "chest_xray/.DS_Store"], None)
     assert both["path"].tolist() == [f"chest_xray/{film}"]
     assert skipped == {"the second copy of the tree": 1, "the notes of a file browser, no film": 1}
+    taken_out, _ = kermany.index([f"chest_xray/chest_xray/{film}", "chest_xray/train/NORMAL/IM-0002-0001.jpeg"], None)
+    assert taken_out["path"].tolist() == ["chest_xray/train/NORMAL/IM-0002-0001.jpeg"]
     alone, _ = kermany.index([f"chest_xray/chest_xray/{film}"], None)
     assert alone["path"].tolist() == [f"chest_xray/chest_xray/{film}"]
 

@@ -39,7 +39,7 @@ def test_the_table_counts_the_films_of_a_source(tmp_path):
 
 def test_archives_in_the_cache_begin_with_the_name_of_their_origin():
     assert table.archive_keys(cohen) == ["ieee8023-covid-chestxray-dataset"]
-    assert table.archive_keys(curated) == ["9xkhgts2s6"]
+    assert table.archive_keys(curated) == ["mendeley-9xkhgts2s6"]
 
 
 def test_in_the_project_the_table_tells_what_is_wrong_with_params_yaml(tmp_path):

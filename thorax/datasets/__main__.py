@@ -59,8 +59,8 @@ def places(name: str, dataset: ModuleType, params: Params | None) -> Iterator[st
 
 def archive_keys(dataset: ModuleType) -> list[str]:
     """How the names of its archives in the cache begin."""
-    origins = [getattr(dataset, field, "") for field in ("KAGGLE", "GITHUB")] + [getattr(dataset, "MENDELEY", [""])[0]]
-    return [origin.replace("/", "-") for origin in origins if origin]
+    slugs = [getattr(dataset, field).replace("/", "-") for field in ("KAGGLE", "GITHUB") if hasattr(dataset, field)]
+    return [*slugs, f"mendeley-{dataset.MENDELEY[0]}"] if hasattr(dataset, "MENDELEY") else slugs
 
 
 def films_in(dataset: ModuleType, source: str) -> int:

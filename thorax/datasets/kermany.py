@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from thorax.datasets._files import by_name
+from thorax.datasets._files import SECOND_COPY, by_name
 from thorax.phantom import FilmPlan, twin
 from thorax.recipe import Phantom
 
@@ -27,12 +27,16 @@ EXPECTED = {"normal": 1583, "bacteria": 2780, "virus": 1493}
 OVERLAPS = ("its train/NORMAL lies in radiography's Normal, its train virus is radiography's Viral Pneumonia; all of "
             "it is in prashant")
 
+SECOND_TREE = re.compile(r"(?:^|/)chest_xray/chest_xray/")
 PATH = re.compile(r"(?:^|/)(train|val|test)/(NORMAL|PNEUMONIA)/([^/]+)\.jpe?g$")
 PNEUMONIA = re.compile(r"person(\d+)_(bacteria|virus)_\d+(?:_\d+)?$")  # one film is person447_virus_921_1
 NORMAL = re.compile(r"((?:NORMAL2-)?IM-\d+)-\d+(?:-\d+)?$")
 
 
 def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
+    # A film that somebody took out of the first tree must not come back from the second.
+    if any(describe_file(name) and not SECOND_TREE.search(name) for name in names):
+        return by_name(names, lambda name: SECOND_COPY if SECOND_TREE.search(name) else describe_file(name))
     return by_name(names, describe_file)
 
 

@@ -63,7 +63,8 @@ def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
                                      "a film without a row in the table" if PATH.search(name) else NO_FILM)] += 1
     return pd.DataFrame({"path": films["path"], "label": films["label"], "group": films["Patient ID"],
                          "group_quality": "metadata", "source": "nih",
-                         "part": [part_of.get(file, "") for file in films["file"]], "view": films["View Position"], "sex": films["sex"], "age": films["age"]}), skipped
+                         "part": [part_of.get(file, "") for file in films["file"]], "view": films["View Position"],
+                         "sex": films["sex"], "age": films["age"]}), skipped
 
 
 def read_table(table: str, read) -> pd.DataFrame:
