@@ -15,7 +15,7 @@ PARAMS = Path("params.yaml")
 def main(*studies: str) -> None:
     """Choose STUDIES, with all their models, for the next `dvc repro`."""
     yaml = YAML()  # keeps the comments
-    yaml.width = 120
+    yaml.width = 1000  # a run is one line
     read_yaml(PARAMS)  # a broken file is one line
     content = yaml.load(PARAMS.read_text(encoding="utf-8"))
     content["studies"] = list(dict.fromkeys(studies))
