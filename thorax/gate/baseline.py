@@ -13,8 +13,8 @@ MAIN = ("origin/main", "main")  # the first that exists; what is published, wher
 def find(since: str | None = None) -> tuple[str | None, str]:
     """The commit to compare with, and why this one: where the work left the main branch.
 
-    On the main branch itself, or where it is not known, that is the last commit while results are changed and not committed, and the one before it
-    otherwise. None where there is no earlier commit.
+    On the main branch itself, or where it is not known, that is the last commit while results are changed and not
+    committed, and the one before it otherwise. None where there is no earlier commit.
 
     Raises:
         ThoraxError: no Git repository, an unknown commit, or a shallow clone that lacks it.
