@@ -122,6 +122,15 @@ def test_a_branch_is_compared_with_where_it_left_main(project, capsys):
     assert "no_such) is not in this clone; fetch it" in capsys.readouterr().err
 
 
+def test_without_a_main_branch_the_commit_before_is_the_baseline(project, capsys):
+    write(project / RUN, accuracy=0.6)
+    commit(project, "worse")
+    run(project, "git", "checkout", "-q", "--detach")
+    run(project, "git", "branch", "-qD", "main")
+    assert main([]) == 1
+    assert "results (the commit before HEAD: no branch origin/main or main is known here)" in capsys.readouterr().out
+
+
 def test_a_shallow_clone_without_the_baseline_says_how_to_get_it(project, tmp_path, monkeypatch, capsys):
     commit(project, "second")
     run(tmp_path, "git", "clone", "-q", "--depth", "1", f"file://{project}", "shallow")

@@ -13,8 +13,8 @@ MAIN = ("origin/main", "main")  # the first that exists; what is published, wher
 def find(since: str | None = None) -> tuple[str | None, str]:
     """The commit to compare with, and why this one: where the work left the main branch.
 
-    On the main branch itself that is the last commit while results are changed and not committed, and the one before it
-    otherwise. None where there is no earlier commit.
+    On the main branch itself, or where it is not known, that is the last commit while results are changed and not
+    committed, and the one before it otherwise. None where there is no earlier commit.
 
     Raises:
         ThoraxError: no Git repository, an unknown commit, or a shallow clone that lacks it.
@@ -25,20 +25,19 @@ def find(since: str | None = None) -> tuple[str | None, str]:
     if since:
         return resolve(since, f"as asked: {since}"), f"as asked: {since}"
     branch = next((name for name in MAIN if git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")), None)
-    if branch is None:
-        raise ThoraxError(f"there is no branch {' or '.join(MAIN)} to compare with; fetch it "
-                          "(`git fetch origin main:refs/remotes/origin/main`) or name a commit with --since")
-    base = git("merge-base", "HEAD", branch)
-    if base is None:
-        raise ThoraxError(f"the common commit of HEAD and {branch} is not in this clone{remedy()}")
-    if base != git("rev-parse", "HEAD"):
-        return base, f"where this work left {branch}"
+    if branch is not None:
+        base = git("merge-base", "HEAD", branch)
+        if base is None:
+            raise ThoraxError(f"the common commit of HEAD and {branch} is not in this clone{remedy()}")
+        if base != git("rev-parse", "HEAD"):
+            return base, f"where this work left {branch}"
     if git("status", "--porcelain", "--", "models"):
-        return base, "the last commit: its results have been changed since"
+        return git("rev-parse", "HEAD"), "the last commit: its results have been changed since"
     parent = git("rev-parse", "--verify", "--quiet", "HEAD^")
     if parent is None and is_shallow():
         raise ThoraxError(f"the commit before HEAD is not in this clone{remedy()}")
-    return parent, f"the commit before HEAD, which is on {branch}" if parent else "HEAD is the first commit"
+    where = f", which is on {branch}" if branch else f": no branch {' or '.join(MAIN)} is known here"
+    return parent, f"the commit before HEAD{where}" if parent else "HEAD is the first commit"
 
 
 def resolve(name: str, why: str) -> str:
