@@ -198,7 +198,7 @@ def test_drawing_fewer_films_before_a_grouped_split_repeats_none():
 @pytest.mark.parametrize("before, after, said", [
     ({"set/rare": 61}, {}, "per_class: set/rare has 60 films, fewer than 61; films are repeated before the split only"),
     ({}, {"test": {"set/rare": 61}}, "films.test: 57 films of set/rare are left for this part, fewer than 61"),
-    ({}, {"test": {"set/rare": 58}, "train": {"set/rare": 5}},
+    ({}, {"test": {"set/rare": 57}, "train": {"set/rare": 5}},
      "films.train: 0 films of set/rare are left for this part, fewer than 5"),
 ])
 def test_films_that_lack_are_named_with_what_to_do(before, after, said):
