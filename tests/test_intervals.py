@@ -247,3 +247,36 @@ def test_arguments_that_would_give_a_wrong_interval_are_refused(change, said):
     arguments = {"groups": groups, "classes": CLASSES, "resamples": 100, "level": 0.95} | change
     with pytest.raises(ThoraxError, match=said):
         intervals.metrics_with_intervals(labels, probabilities, **arguments)
+
+
+def test_a_ratio_of_sums_is_that_of_its_resamples():
+    random = np.random.default_rng(0)
+    above, below, groups = random.random(60), random.random(60), random.integers(0, 20, 60)
+    found = intervals.ratio_with_interval(above, below, groups, 500, 0.9, seed=4)
+    weights = np.concatenate(list(intervals.group_weights(groups, 500, 4)))
+    expected = np.quantile([(row @ above) / (row @ below) for row in weights], [0.05, 0.95])
+    assert found["value"] == pytest.approx(above.sum() / below.sum(), abs=1e-6)
+    assert [found["low"], found["high"]] == pytest.approx(expected, abs=1e-6)
+
+
+def test_films_of_which_the_figure_is_not_known_do_not_count():
+    above, groups = np.arange(12.0), np.arange(12)
+    above[:3] = np.nan
+    found = intervals.share_with_interval(above, groups, 200)
+    assert found == intervals.share_with_interval(above[3:], groups[3:], 200)
+    nothing = intervals.share_with_interval(np.full(3, np.nan), groups[:3], 200)
+    assert nothing["value"] is None and nothing["reason"]
+    assert "interval needs" in intervals.share_with_interval(np.ones(4), groups[:4], 200)["reason"]
+
+
+def test_copies_of_films_in_their_groups_make_no_figure_surer():
+    random = np.random.default_rng(1)
+    hits, groups = random.random(20), np.arange(20)
+    once, tenfold = (intervals.share_with_interval(np.repeat(hits, times), np.repeat(groups, times), 500)
+                     for times in (1, 10))
+    assert once == tenfold
+
+
+def test_a_share_of_one_is_not_certain():
+    found = intervals.share_with_interval(np.ones(10), np.arange(10), 200)
+    assert found["method"] == "wilson" and 0.6 < found["low"] < 0.8 and found["high"] == 1

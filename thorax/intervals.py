@@ -23,6 +23,7 @@ DIGITS = 6  # of what is written: far below any interval's width, far above roun
 # With g groups of a class e^-g of the resamples lack it: 37 % at 1, 1.8 % at 4, 0.7 % at 5. Below this the interval is
 # far too narrow and speaks of a selection of the resamples.
 MIN_GROUPS = 5
+ALL_ALIKE = "all resamples give the same value"
 # Weights held at once (2 MB as float64): a few arrays of this size stay in the cache, whatever n is.
 CELLS = 250_000
 
@@ -81,6 +82,30 @@ def metrics_with_intervals(
             carriers = films[c] | guesses[c] if name == "precision" else films[c]
             result[f"{name}_{title}"] = _entry(name, point[name][c], samples[name][:, c], carriers, level)
     return result
+
+
+def share_with_interval(hits, groups, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0) -> dict:
+    """The mean of `hits`, (n,) in [0, 1], with its interval: `ratio_with_interval` where it is a proportion."""
+    return ratio_with_interval(hits, np.ones(len(hits)), groups, resamples, level, seed, "share")
+
+
+def ratio_with_interval(above, below, groups, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0,
+                        name: str = "ratio") -> dict:
+    """The sum of `above` over the sum of `below` with its percentile interval; with `below` of ones, a mean.
+
+    Args: above and below (n,) float, below not negative; rows where one of them is NaN are left out. groups (n,) ids.
+    Returns an entry as `metrics_with_intervals` does. ThoraxError: a film without a group.
+    """
+    above, below, groups = np.asarray(above, float), np.asarray(below, float), np.asarray(groups)
+    known = ~(np.isnan(above) | np.isnan(below))
+    above, below, groups = above[known], below[known], groups[known]
+    if not below.sum() > 0:
+        return {"value": None, "low": None, "high": None, "reason": "no films to take it from"}
+    samples = []
+    for weights in group_weights(groups, resamples, seed):
+        sums = (weights * below).sum(axis=1)
+        samples.append(np.divide((weights * above).sum(axis=1), sums, out=np.full(len(sums), np.nan), where=sums > 0))
+    return _entry(name, above.sum() / below.sum(), np.concatenate(samples), {"of it": _distinct(_codes(groups))}, level)
 
 
 def as_text(entry: dict) -> str:
@@ -180,8 +205,8 @@ def _entry(name: str, value: float, samples: np.ndarray, carriers: dict[str, int
     low, high = (round(bound, DIGITS) for bound in percentile_interval(samples, level))
     if low < high:
         return {**entry, "low": low, "high": high}
-    if name in ("accuracy", "precision", "recall") and entry["value"] in (0.0, 1.0):
+    if name in ("accuracy", "precision", "recall", "share") and entry["value"] in (0.0, 1.0):
         n = min(carriers.values())
         low, high = wilson(entry["value"] * n, n, level)
         return {**entry, "low": round(low, DIGITS), "high": round(high, DIGITS), "method": "wilson"}
-    return {**entry, "reason": "all resamples give the same value"}
+    return {**entry, "reason": ALL_ALIKE}

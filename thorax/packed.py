@@ -1,6 +1,8 @@
 """The packed array: all films of a study in one .npy file, uint8 (films, side, side), read as a memory map.
 
-One file, not 20,000: DVC hashes it in a moment and training reads it at memory speed.
+One file, not 20,000: DVC hashes it in a moment and training reads it at memory speed. The masks lie in such an array
+too, all at one size, as bits; (films, 0, 0) in a study whose data sets have no masks. The columns `lung_mask` and
+`lesion_mask` of films.csv are empty where a mask is not known: the bit is 0 there, as it is outside of a known mask.
 """
 
 import contextlib
@@ -12,6 +14,9 @@ import numpy as np
 import pandas as pd
 
 from thorax.errors import ThoraxError
+
+MASKS = "masks.npy"
+LUNG, LESION = 1, 2  # bits of a mask's pixels
 
 
 @contextlib.contextmanager

@@ -206,6 +206,14 @@ class Enhance(Section):
     reject_limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
 
+    @field_validator("variants")
+    @classmethod
+    def names_of_other_arrays_are_taken(cls, variants):
+        for name in ("masks", "thumbnails"):
+            if name in variants:
+                raise contradiction(f"a variant may not be called '{name}': {name}.npy holds something else")
+        return variants
+
 
 class Split(Section):
     """How the films are dealt to the parts; `train`, `validation` and `test` are fractions of each label that sum to 1.
@@ -412,10 +420,13 @@ class Evaluate(Section):
 
 
 class Explain(Section):
-    """Grad-CAM cases per class: right and wrong ones."""
+    """Grad-CAM cases per class: right and wrong ones. `sanity_films` of the test films are explained again with a
+    model whose weights were shuffled, `sanity_draws` times each."""
 
     right: Annotated[int, Field(ge=1, le=20)] = 2
     wrong: Annotated[int, Field(ge=0, le=20)] = 2
+    sanity_films: Annotated[int, Field(ge=1, le=1000)] = 32
+    sanity_draws: Annotated[int, Field(ge=1, le=100)] = 2
 
 
 # Columns of predictions.csv, whose other columns are the classes.

@@ -1,5 +1,7 @@
 """The contract of every data set, on its phantom twin."""
 
+from pathlib import PurePath
+
 import pytest
 
 from thorax import datasets
@@ -9,6 +11,7 @@ from thorax.recipe import Dataset, Phantom
 
 SETTINGS = Phantom(patients=3, films_per_patient=[1, 2], image_size=64)
 NAMES = datasets.names()
+MASKS = ["lung_mask", "lesion_mask"]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -63,6 +66,24 @@ def test_every_file_is_a_film_or_is_counted_as_left_out(twin):
     tables = {"films.csv"} & set(twin[1])
     counted = sum(count for reason, count in skipped.items() if not reason.startswith("not here"))
     assert len(films) + counted + len(tables) == len(twin[1])
+
+
+def test_every_mask_is_a_readable_picture_beside_its_film(twin):
+    films, _ = films_of(twin)
+    for column in MASKS:
+        for film, mask in films.loc[films[column] != "", ["path", column]].itertuples(index=False):
+            assert read_film(twin[1][mask]).any(axis=None) or column == "lesion_mask"
+            assert PurePath(mask).stem == PurePath(film).stem
+
+
+def test_the_phantom_s_masks_show_two_lungs_and_a_lesion_where_there_is_a_finding():
+    phantom = datasets.load("phantom")
+    files = dict(phantom.simulate(phantom.LABELS, SETTINGS, seed=5))
+    films, _ = films_of(("phantom", files))
+    for row in films.itertuples():
+        lungs, lesion = (read_film(files[path]) > 0 for path in (row.lung_mask, row.lesion_mask))
+        assert 0.1 < lungs.mean() < 0.5
+        assert lesion.any() == (row.label != "normal")
 
 
 def test_a_group_has_one_label_unless_the_set_says_so(twin):

@@ -70,7 +70,14 @@ DRAWINGS = {
     "comparison": lambda path: charts.comparison(ROWS, path, LABEL),
     "enhancement": lambda path: sheets.enhancement([("one.png", film(), film(seed=1))], path, LABEL),
     "contact_sheet": lambda path: sheets.contact_sheet(
-        [film(), film(60)], CASES, 2, path, LABEL, [np.eye(7), None], "Grad-CAM"
+        [film(), film(60)], CASES, 2, path, LABEL, [np.eye(7), None], "Grad-CAM", [np.eye(9) > 0] * 2
+    ),
+    "randomisation": lambda path: sheets.randomisation(
+        [film(), film(60)],
+        CASES,
+        {"trained": [np.eye(7)] * 2, "head shuffled": [np.eye(7), np.zeros((7, 7))]},
+        path,
+        LABEL,
     ),
 }
 
@@ -292,6 +299,27 @@ def test_heat_maps_cover_their_films_and_cold_parts_are_clear(tmp_path):
     assert list(below.get_extent()) == list(above.get_extent()) == [0, 40, 48, 0]
     assert np.asarray(above.get_array()).tolist() == [[0, 1], [0, 1]]
     assert above.get_alpha().tolist() == [[0, 0.75], [0, 0.75]]
+
+
+def test_outlines_lie_on_every_picture_of_their_film_where_the_mask_ends(tmp_path):
+    mask = np.zeros((24, 20), bool)
+    mask[12:, 5:10] = True  # to the film's lower edge; half as fine as the film
+    pictures = [film(48, 40), film(48, 40)]
+    figure = sheets.contact_sheet(pictures, CASES, 2, tmp_path / "f.png", LABEL, [np.eye(7)] * 2, "Grad-CAM",
+                                  [mask, ~mask & mask])
+    lines = [[path for drawn in axes.collections for path in drawn.get_paths()] for axes in figure.axes]
+    assert [len(each) for each in lines] == [1, 1, 0, 0]
+    for [path] in lines[:2]:
+        low, high = path.get_extents().min, path.get_extents().max
+        np.testing.assert_allclose([*low, *high], [10, 24, 20, 48], atol=1.01)
+    assert figure.axes[1].get_xlim() == (0, 40) and figure.axes[1].get_ylim() == (48, 0)
+
+
+def test_the_check_s_figure_has_a_map_for_every_level_and_names_empty_ones(tmp_path):
+    figure = DRAWINGS["randomisation"](tmp_path / "f.png")
+    assert [len(axes.images) for axes in figure.axes] == [1, 2, 2] * 2
+    assert figure.axes[2].get_title().strip() == "head shuffled"
+    assert [axes.get_title().strip() for axes in figure.axes[3:]] == ["", "", "(empty map)"]
 
 
 @pytest.mark.parametrize(

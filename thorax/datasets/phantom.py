@@ -18,11 +18,8 @@ ORIGIN = "thorax.phantom"
 LICENCE = "MIT, as this project"
 CITATION = "thorax/phantom/__init__.py"
 LABELS = FINDINGS
-LAYOUT = "films.csv, films/<film>.png and masks/<film>.png"
+LAYOUT = "films.csv, films/<film>.png, lungs/<film>.png and lesions/<film>.png"
 DOWNLOAD = "nothing, simulated on the spot"
-
-# Bits of a mask's pixels.
-LUNG, LESION = 1, 2
 
 
 def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
@@ -30,8 +27,11 @@ def index(names: Sequence[str], read) -> tuple[pd.DataFrame, Counter]:
         return pd.DataFrame(), Counter()
     rows = pd.read_csv(io.BytesIO(read("films.csv")), dtype=str)
     films = pd.DataFrame({"path": "films/" + rows["film"] + ".png", "label": rows["finding"], "group": rows["patient"],
-                          "group_quality": "metadata", "source": rows["scanner"], "part": "all", "view": rows["view"]})
-    return films, Counter(masks=sum(name.startswith("masks/") for name in names))
+                          "group_quality": "metadata", "source": rows["scanner"], "part": "all", "view": rows["view"],
+                          "lung_mask": "lungs/" + rows["film"] + ".png",
+                          "lesion_mask": "lesions/" + rows["film"] + ".png"})
+    masks = sum(name.startswith(("lungs/", "lesions/")) for name in names)
+    return films, Counter({"a mask of lungs or lesion, not a film": masks})
 
 
 def simulate(labels: Sequence[str], settings: Phantom, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -40,15 +40,16 @@ def simulate(labels: Sequence[str], settings: Phantom, seed: int) -> Iterator[tu
                           "scanner": plan.scanner, "view": plan.view} for plan in plans])
     yield "films.csv", rows.to_csv(index=False, lineterminator="\n").encode()
     with worker_pool() as pool:
-        for plan_, (film, mask) in zip(plans, pool.map(partial(render, image_size=settings.image_size), plans,
-                                                       chunksize=8), strict=True):
-            yield f"films/{plan_.film_id}.png", film
-            yield f"masks/{plan_.film_id}.png", mask
+        for plan_, files in zip(plans, pool.map(partial(render, image_size=settings.image_size), plans, chunksize=8),
+                                strict=True):
+            for folder, data in files.items():
+                yield f"{folder}/{plan_.film_id}.png", data
 
 
-def render(plan: FilmPlan, image_size: int) -> tuple[bytes, bytes]:
-    """The film and its mask, as PNG."""
+def render(plan: FilmPlan, image_size: int) -> dict[str, bytes]:
+    """The film and its masks (nonzero inside), as PNG, by the folder they lie in."""
     cv2.setNumThreads(1)  # one process per CPU already
     film = render_film(plan, image_size)
-    mask = film.lung_mask * np.uint8(LUNG) + film.lesion_mask * np.uint8(LESION)
-    return twin.encode(".png", "gray", film.image), twin.encode(".png", "gray", mask)
+    inside = np.uint8(255)
+    pictures = {"films": film.image, "lungs": film.lung_mask * inside, "lesions": film.lesion_mask * inside}
+    return {folder: twin.encode(".png", "gray", picture) for folder, picture in pictures.items()}

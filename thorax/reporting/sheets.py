@@ -43,7 +43,8 @@ def enhancement(pairs: list[tuple], path, label: str) -> Figure:
 
 
 @drawn
-def contact_sheet(films, captions: list, columns: int, path, label: str, heatmaps=None, title: str = "Films") -> Figure:
+def contact_sheet(films, captions: list, columns: int, path, label: str, heatmaps=None, title: str = "Films",
+                  outlines=None) -> Figure:
     """A sheet of captioned films, with heat maps beside them where given.
 
     Args:
@@ -52,6 +53,7 @@ def contact_sheet(films, captions: list, columns: int, path, label: str, heatmap
             1]}, which are shown with a tick where right and a cross where wrong.
         columns: cases per row.
         heatmaps: none, or n maps (h', w') in [0, 1] (none where a film has no map), stretched over their films.
+        outlines: none, or n masks, bool (h", w"), stretched too and drawn as lines on every picture of the film.
     """
     each = 1 if heatmaps is None else 2
     columns = max(1, min(columns, len(films)))
@@ -74,13 +76,52 @@ def contact_sheet(films, captions: list, columns: int, path, label: str, heatmap
         _film(axes, film)
         axes.set_title(text, fontsize=9, color=colour, loc="left", linespacing=1.2)
         if each == 2 and heatmaps[index] is not None:
-            heat = np.clip(np.nan_to_num(np.asarray(heatmaps[index], dtype=float)), 0, 1)
-            height, width = np.shape(film)[:2]
-            _film(panels[row, column * each + 1], film)
-            # Cold parts stay clear, so that the film can be read under the map.
-            look = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.75 * heat**0.5, "interpolation": "bilinear"}
-            panels[row, column * each + 1].imshow(heat, **look, extent=(0, width, height, 0))
+            _heat(panels[row, column * each + 1], film, heatmaps[index])
+        if outlines is not None:
+            for axes in panels[row, column * each:(column + 1) * each]:
+                _outline(axes, film, outlines[index])
     return save(figure, path)
+
+
+@drawn
+def randomisation(films, captions: list, heatmaps: dict, path, label: str) -> Figure:
+    """One row per film: the film, then its heat maps one after the other.
+
+    Args:
+        films, captions: as `contact_sheet` takes them.
+        heatmaps: n maps (h', w') in [0, 1] by the title of their column.
+    """
+    rows, columns = max(1, len(films)), 1 + len(heatmaps)
+    said = [_caption(caption, 26) for caption in captions]
+    figure = new_figure("Grad-CAM with shuffled weights", label + _key([], heatmaps), rows * 2.1)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for row, (film, (text, colour)) in enumerate(zip(films, said, strict=True)):
+        _film(panels[row, 0], film)
+        panels[row, 0].set_title(text, fontsize=9, color=colour, loc="left", linespacing=1.2)
+        for axes, (title, maps) in zip(panels[row, 1:], heatmaps.items(), strict=True):
+            _heat(axes, film, maps[row])
+            axes.set_title((title if row == 0 else "") + ("\n" if maps[row].any() else "\n(empty map)"), fontsize=10)
+    return save(figure, path)
+
+
+def _heat(axes, film, heat) -> None:
+    """The film under its heat map; cold parts stay clear, so that the film can be read."""
+    heat = np.clip(np.nan_to_num(np.asarray(heat, dtype=float)), 0, 1)
+    height, width = np.shape(film)[:2]
+    _film(axes, film)
+    look = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.75 * heat**0.5, "interpolation": "bilinear"}
+    axes.imshow(heat, **look, extent=(0, width, height, 0))
+
+
+def _outline(axes, film, mask) -> None:
+    (height, width), mask = np.shape(film)[:2], np.pad(np.asarray(mask, dtype=float), 1)  # closed at the film's edge
+    if mask.any():
+        y, x = ((np.arange(count) - 0.5) * side / (count - 2) for count, side in zip(mask.shape, (height, width),
+                                                                                    strict=True))
+        axes.contour(x, y, mask, levels=[0.5], colors=["#56B4E9"], linewidths=1.1)
+        axes.set(xlim=(0, width), ylim=(height, 0))
 
 
 def _film(axes, film) -> None:
