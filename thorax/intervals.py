@@ -8,7 +8,7 @@ or all resamples agree (a perfect score is no proof of perfection). Accuracy, re
 every resample get Wilson's interval instead, with the number of groups as n.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -19,6 +19,7 @@ from thorax.errors import ThoraxError
 
 RESAMPLES = 2000
 LEVEL = 0.95
+PROPORTIONS = ("accuracy", "precision", "recall")
 DIGITS = 6  # of what is written: far below any interval's width, far above rounding of the last bits
 # With g groups of a class e^-g of the resamples lack it: 37 % at 1, 1.8 % at 4, 0.7 % at 5. Below this the interval is
 # far too narrow and speaks of a selection of the resamples.
@@ -69,28 +70,80 @@ def metrics_with_intervals(
     # What a figure rests on -> in how many groups it is found.
     codes = _codes(groups)
     predicted = np.asarray(probabilities).argmax(axis=1)
-    everyone = {"in the test set": _distinct(codes)}
-    films = [{f"in class {title}": _distinct(codes[labels == c])} for c, title in enumerate(classes)]
-    guesses = [{f"predicted as {title}": _distinct(codes[predicted == c])} for c, title in enumerate(classes)]
+    everyone = {"in the test set": distinct(codes)}
+    films = [{f"in class {title}": distinct(codes[labels == c])} for c, title in enumerate(classes)]
+    guesses = [{f"predicted as {title}": distinct(codes[predicted == c])} for c, title in enumerate(classes)]
     present = {where: n for each in films for where, n in each.items() if n}
     result = {}
     for name in scoring.OVERALL:
         carriers = everyone if name in ("accuracy", "log_loss") else everyone | present
-        result[name] = _entry(name, point[name], samples[name], carriers, level)
+        result[name] = entry(point[name], samples[name], carriers, level, name in PROPORTIONS)
     for c, title in enumerate(classes):
         for name in scoring.PER_CLASS:
+            key, value = f"{name}_{title}", point[name][c]
+            if name == "support":
+                result[key] = {"value": round(float(value), DIGITS), "low": None, "high": None, "reason": "a count"}
+                continue
             carriers = films[c] | guesses[c] if name == "precision" else films[c]
-            result[f"{name}_{title}"] = _entry(name, point[name][c], samples[name][:, c], carriers, level)
+            result[key] = entry(value, samples[name][:, c], carriers, level, name in PROPORTIONS)
     return result
+
+
+def bootstrap(statistic: Callable, groups, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """`statistic` of every resample of whole groups: it maps weights (b, n) to values (b, ...); returns (resamples,
+    ...). What is computed with one seed on the same films is paired, resample by resample."""
+    return np.concatenate([statistic(weights) for weights in group_weights(groups, resamples, seed)])
+
+
+def weighted_ratio(above, below, weights: np.ndarray) -> np.ndarray:
+    """Sums of `above` over sums of `below`, both (n,), under weights (b, n): (b,), NaN where `below` sums to zero."""
+    total = (weights * below).sum(axis=1)
+    return np.divide((weights * above).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def weighted_mean(values, weights: np.ndarray) -> np.ndarray:
+    """Means (b,) of values (n,) under weights (b, n); NaN where they sum to zero."""
+    return weighted_ratio(values, np.ones(weights.shape[1]), weights)
+
+
+def entry(value: float, samples: np.ndarray, carriers: dict[str, int], level: float = LEVEL,
+          proportion: bool = False) -> dict:
+    """A figure with its interval, by the rules at the head of this module.
+
+    Args:
+        value: the figure, NaN where it is not defined; samples: (B,) its values in the resamples.
+        carriers: what the figure rests on (as `in class covid`), and in how many groups it is found.
+        proportion: whether Wilson's interval stands in where the figure is 0 or 1 in every resample.
+
+    Returns:
+        JSON-ready: value, low, high and, where the interval is none, the reason.
+    """
+    found = {"value": None if np.isnan(value) else round(float(value), DIGITS), "low": None, "high": None}
+    if found["value"] is None:
+        missing = [carrier for carrier, n in carriers.items() if n == 0]
+        return {**found, "reason": f"no films {missing[0]}" if missing else "all films are of one class"}
+    few = [f"{n} group(s) {carrier}" for carrier, n in carriers.items() if n < MIN_GROUPS]
+    if few:
+        return {**found, "reason": f"{', '.join(few)}; an interval needs {MIN_GROUPS}"}
+    if np.isnan(samples).mean() > 1 - level:
+        return {**found, "reason": f"not defined in {np.isnan(samples).mean():.0%} of the resamples"}
+    low, high = (round(bound, DIGITS) for bound in percentile_interval(samples, level))
+    if low < high:
+        return {**found, "low": low, "high": high}
+    if proportion and found["value"] in (0.0, 1.0):
+        n = min(carriers.values())
+        low, high = wilson(found["value"] * n, n, level)
+        return {**found, "low": round(low, DIGITS), "high": round(high, DIGITS), "method": "wilson"}
+    return {**found, "reason": ALL_ALIKE}
 
 
 def share_with_interval(hits, groups, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0) -> dict:
     """The mean of `hits`, (n,) in [0, 1], with its interval: `ratio_with_interval` where it is a proportion."""
-    return ratio_with_interval(hits, np.ones(len(hits)), groups, resamples, level, seed, "share")
+    return ratio_with_interval(hits, np.ones(len(hits)), groups, resamples, level, seed, True)
 
 
 def ratio_with_interval(above, below, groups, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0,
-                        name: str = "ratio") -> dict:
+                        proportion: bool = False) -> dict:
     """The sum of `above` over the sum of `below` with its percentile interval; with `below` of ones, a mean.
 
     Args: above and below (n,) float, below not negative; rows where one of them is NaN are left out. groups (n,) ids.
@@ -101,11 +154,8 @@ def ratio_with_interval(above, below, groups, resamples: int = RESAMPLES, level:
     above, below, groups = above[known], below[known], groups[known]
     if not below.sum() > 0:
         return {"value": None, "low": None, "high": None, "reason": "no films to take it from"}
-    samples = []
-    for weights in group_weights(groups, resamples, seed):
-        sums = (weights * below).sum(axis=1)
-        samples.append(np.divide((weights * above).sum(axis=1), sums, out=np.full(len(sums), np.nan), where=sums > 0))
-    return _entry(name, above.sum() / below.sum(), np.concatenate(samples), {"of it": _distinct(_codes(groups))}, level)
+    samples = bootstrap(lambda weights: weighted_ratio(above, below, weights), groups, resamples, seed)
+    return entry(above.sum() / below.sum(), samples, {"of it": distinct(_codes(groups))}, level, proportion)
 
 
 def as_text(entry: dict) -> str:
@@ -185,28 +235,6 @@ def _codes(groups) -> np.ndarray:
     return np.unique(ids.astype(str), return_inverse=True)[1]
 
 
-def _distinct(codes: np.ndarray) -> int:
-    return len(np.unique(codes))
-
-
-def _entry(name: str, value: float, samples: np.ndarray, carriers: dict[str, int], level: float) -> dict:
-    """One entry of the result; `carriers` maps what the figure rests on to the number of its groups."""
-    entry = {"value": None if np.isnan(value) else round(float(value), DIGITS), "low": None, "high": None}
-    if name == "support":
-        return {**entry, "reason": "a count"}
-    if entry["value"] is None:
-        missing = [carrier for carrier, n in carriers.items() if n == 0]
-        return {**entry, "reason": f"no films {missing[0]}" if missing else "all films are of one class"}
-    few = [f"{n} group(s) {carrier}" for carrier, n in carriers.items() if n < MIN_GROUPS]
-    if few:
-        return {**entry, "reason": f"{', '.join(few)}; an interval needs {MIN_GROUPS}"}
-    if np.isnan(samples).mean() > 1 - level:
-        return {**entry, "reason": f"not defined in {np.isnan(samples).mean():.0%} of the resamples"}
-    low, high = (round(bound, DIGITS) for bound in percentile_interval(samples, level))
-    if low < high:
-        return {**entry, "low": low, "high": high}
-    if name in ("accuracy", "precision", "recall", "share") and entry["value"] in (0.0, 1.0):
-        n = min(carriers.values())
-        low, high = wilson(entry["value"] * n, n, level)
-        return {**entry, "low": round(low, DIGITS), "high": round(high, DIGITS), "method": "wilson"}
-    return {**entry, "reason": ALL_ALIKE}
+def distinct(groups) -> int:
+    """How many groups these are."""
+    return len(np.unique(groups))
