@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from thorax import scoring
-from thorax.reporting import charts, look, sheets
+from thorax.reporting import calibration_charts, charts, look, sheets
 
 LABEL = "phantom, grouped split, 90 films of 40 groups"
 SIX = ["COVID-19", "Normal", "Viral Pneumonia", "Bacterial Pneumonia", "pneumothorax", "Lung Opacity"]
@@ -60,6 +60,8 @@ ROWS = [
     {"model": "simple_cnn", "balanced_accuracy": entry(0.7, 0.65, 0.75), "macro_auc": entry(0.85, 0.8, 0.9)},
     {"model": "densenet121", "balanced_accuracy": entry(0.9), "macro_auc": entry(None)},
 ]
+BINS = [{"films": 9, "confidence": 0.6, "accuracy": entry(0.5, 0.3, 0.7)},
+        {"films": 10, "confidence": 0.9, "accuracy": entry(1.0)}]
 DRAWINGS = {
     "class_bars": lambda path: charts.class_bars(COUNTS, path, LABEL),
     "class_pie": lambda path: charts.class_pie(COUNTS, path, LABEL),
@@ -67,6 +69,8 @@ DRAWINGS = {
     "confusion": lambda path: charts.confusion(np.diag(range(1, 7)), SIX, path, LABEL),
     "roc_curves": lambda path: charts.roc_curves(*predictions(6), SIX, path, LABEL),
     "precision_recall_curves": lambda path: charts.precision_recall_curves(*predictions(6), SIX, path, LABEL),
+    "reliability": lambda path: calibration_charts.reliability(BINS, BINS, (0.1, 0.05), 1.5, path, LABEL),
+    "risk_coverage": lambda path: calibration_charts.risk_coverage([0.5, 0.8, 1], [0, 0.1, 0.2], 0.08, path, LABEL),
     "comparison": lambda path: charts.comparison(ROWS, path, LABEL),
     "enhancement": lambda path: sheets.enhancement([("one.png", film(), film(seed=1))], path, LABEL),
     "contact_sheet": lambda path: sheets.contact_sheet(
@@ -87,7 +91,7 @@ def texts(figure) -> str:
 
 
 def test_every_figure_function_is_drawn_here():
-    public = {name for module in (charts, sheets) for name, value in vars(module).items()
+    public = {name for module in (calibration_charts, charts, sheets) for name, value in vars(module).items()
               if hasattr(value, "__wrapped__")}
     assert public == set(DRAWINGS)
 
@@ -343,3 +347,25 @@ def test_a_long_label_is_wrapped_onto_the_page(tmp_path):
     label = figure.texts[1]
     assert label.get_text().count("\n") >= 2
     assert label.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_bins_stand_at_their_confidence_and_accuracy_with_their_interval_and_are_hollow_without(tmp_path):
+    figure = calibration_charts.reliability(BINS, BINS[:1], (0.123, 0.045), 1.5, tmp_path / "f.png", LABEL)
+    before, after = figure.axes
+    _, interval, first, second = before.lines
+    assert np.array(interval.get_data()).tolist() == [[0.6, 0.6], [0.3, 0.7]]
+    assert (first.get_xdata()[0], first.get_ydata()[0]) == (0.6, 0.5)
+    assert first.get_markerfacecolor() != second.get_markerfacecolor() == "white"
+    assert before.get_title(loc="left") == "before calibration: ECE 0.123"
+    assert after.get_title(loc="left") == "after, temperature 1.50: ECE 0.045"
+    assert before.get_xlabel() == "mean confidence of a bin of 9 to 10 films"
+
+
+@pytest.mark.parametrize(("coverage", "risk"), [([1.0], [0.25]), ([0.5, 1.0], [0.0, 0.0]), ([0.1, 1.0], [1.0, 1.0])],
+                         ids=["equal confidences", "no errors", "nothing but errors"])
+def test_the_risk_curve_is_drawn_whatever_the_errors_and_the_perfect_order_is_never_above_it(coverage, risk, tmp_path):
+    axes = calibration_charts.risk_coverage(coverage, risk, 0.1, tmp_path / "f.png", LABEL).axes[0]
+    model, chance, perfect = axes.lines
+    assert (list(model.get_xdata()), list(model.get_ydata())) == (coverage, risk)
+    assert chance.get_ydata()[0] == perfect.get_ydata()[-1] == pytest.approx(risk[-1])
+    assert (np.interp(coverage, *perfect.get_data()) <= np.array(risk) + 1e-9).all()
