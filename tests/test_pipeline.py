@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -155,6 +156,16 @@ def test_an_experiment_changes_one_number_and_shows_up(finished_copy):
     done = run(finished_copy, "dvc", "exp", "run", "--name", "fewer", "-S", "studies/phantom.yaml:explain.right=3")
     assert ran(done.stdout) == ["explain@phantom_small_cnn", "explain@phantom_small_cnn_plain", "report", "track"]
     assert "fewer" in run(finished_copy, "dvc", "exp", "show", "--csv").stdout
+
+
+def test_a_removed_evaluation_comes_back_from_the_run_cache_tables_and_all(finished_copy):
+    folder = finished_copy / "models/phantom/small_cnn/evaluation"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {"predictions.csv", "validation.csv", "calibration.json", "subgroups.json", "odd_inputs.json",
+            "input_gate.json", "reliability.png", "risk_coverage.png"} <= set(before)
+    shutil.rmtree(folder)
+    assert ran(run(finished_copy, "dvc", "repro", "evaluate").stdout) == []
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_removed_weights_come_back_from_the_cache_without_a_training(finished_copy):

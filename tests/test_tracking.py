@@ -91,7 +91,7 @@ def test_the_tracking_uri_of_the_environment_is_used(finished_copy, tmp_path):
 def served(finished) -> str:
     """What `mlflow.pyfunc.load_model` makes of a run, against the predictions that were evaluated."""
     code = """if True:
-        import csv, json, os
+        import csv, io, json, os
         from pathlib import Path
         import mlflow, numpy as np
         mlflow.set_tracking_uri("sqlite:///mlflow.db")
@@ -102,9 +102,25 @@ def served(finished) -> str:
         rows = list(csv.DictReader(open("data/enhanced/phantom/films.csv")))
         table = list(csv.DictReader(open("models/phantom/small_cnn/evaluation/predictions.csv")))
         place = {row["id"]: number for number, row in enumerate(rows)}
-        got = model.predict(films[[place[row["id"]] for row in table]])
-        wanted = [[float(row[name]) for name in ("normal", "bacterial", "pneumothorax")] for row in table]
-        print("difference", float(np.abs(got - wanted).max()))
+        names = ["normal", "bacterial", "pneumothorax"]
+        test = films[[place[row["id"]] for row in table]]
+        got = model.predict(test)
+        wanted = np.array([[float(row[name]) for name in names] for row in table])
+        chosen = json.loads(Path("models/phantom/small_cnn/evaluation/calibration.json").read_text())
+        wanted = wanted ** (1 / chosen["temperature"])
+        wanted /= wanted.sum(axis=1, keepdims=True)
+        answered = ~got["refused"].to_numpy(bool)
+        print("difference", float(np.abs(got[names].to_numpy(float) - wanted)[answered].max()))
+        above = [",".join(name for name, value in zip(names, row)
+                          if value >= chosen["operating_points"][name]["threshold"]) for row in wanted]
+        print("flags", "right" if (got["flagged"][answered] == np.array(above)[answered]).all() else "wrong")
+        blank = model.predict(np.stack([np.zeros_like(test[0]), test[int(np.flatnonzero(answered)[0])]]))
+        from mlflow.pyfunc.scoring_server import predictions_to_json
+        sink = io.StringIO()
+        predictions_to_json(blank, sink)
+        first, second = json.loads(sink.getvalue())["predictions"]
+        print("blank", json.dumps(first))
+        print("film", second["refused"], sum(second[name] for name in names))
         try:
             model.predict(films.astype("float32"))
             print("floats taken")
@@ -115,9 +131,18 @@ def served(finished) -> str:
     return run(finished, sys.executable, "-c", code).stdout
 
 
-def test_the_logged_model_gives_the_probabilities_that_were_evaluated(served):
+def test_the_logged_model_gives_the_evaluated_probabilities_calibrated_and_flags_what_reaches_its_point(served):
     [difference] = [line for line in served.splitlines() if line.startswith("difference")]
     assert float(difference.split()[1]) < 1e-5
+    assert "flags right" in served
+
+
+def test_a_blank_page_is_refused_and_gets_no_probabilities_in_valid_json_while_a_film_gets_its_own(served):
+    assert ('blank {"normal": null, "bacterial": null, "pneumothorax": null, "flagged": null, "refused": true}'
+            in served)
+    [film] = [line.split() for line in served.splitlines() if line.startswith("film")]
+    assert film[1] == "False"
+    assert abs(float(film[2]) - 1) < 1e-6
 
 
 def test_the_signature_refuses_films_of_another_type(served):

@@ -408,8 +408,14 @@ class Model(Section):
 
 
 class Evaluate(Section):
+    """Intervals are of confidence `level`, from so many `resamples`. Operating points reach `sensitivity` on the
+    validation part; without it Youden's index chooses them. The input gate lets the share `gate_accepts` of the
+    validation films pass."""
+
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
     level: Fraction = 0.95
+    sensitivity: Fraction | None = None
+    gate_accepts: Annotated[float, Field(ge=0.5, lt=1)] = 0.99
 
     @model_validator(mode="after")
     def tails_hold_a_resample(self):
@@ -429,8 +435,8 @@ class Explain(Section):
     sanity_draws: Annotated[int, Field(ge=1, le=100)] = 2
 
 
-# Columns of predictions.csv, whose other columns are the classes.
-RESERVED = {"id", "group", "source", "label"}
+# Columns of predictions.csv and of a served answer, whose other columns are the classes.
+RESERVED = {"id", "group", "source", "label", "flagged", "refused"}
 
 
 class Study(Section):
@@ -449,7 +455,8 @@ class Study(Section):
         labels = {label for dataset in self.download.datasets.values() for label in dataset.labels}
         for task, classes in self.tasks.items():
             for name in RESERVED & set(classes):
-                raise contradiction(f"tasks.{task}: a class may not be called '{name}', as a column of predictions.csv")
+                raise contradiction(f"tasks.{task}: a class may not be called '{name}', as a column of predictions.csv "
+                                    "or of a served answer")
             taken = [label for members in classes.values() for label in members]
             for name, members in classes.items():
                 for label in members:

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, Schema, TensorSpec
 
 from thorax.reader import read_yaml
 from thorax.recipe import Params, Run, Study
@@ -159,13 +159,15 @@ def metrics(folder: Path):
 
 
 def log_model(folder: Path, description: dict) -> None:
-    """The model with what loads it (thorax/serving.py): uint8 films in, probabilities out."""
-    side, classes = description["image_size"], len(description["classes"])
+    """The model with what loads it (thorax/serving.py): uint8 films in, calibrated probabilities or a refusal out."""
+    side = description["image_size"]
+    answer = [ColSpec("double", name, required=False) for name in description["classes"]]
     signature = ModelSignature(Schema([TensorSpec(np.dtype("uint8"), (-1, side, side), "films")]),
-                               Schema([TensorSpec(np.dtype("float32"), (-1, classes), "probabilities")]))
+                               Schema([*answer, ColSpec("string", "flagged", required=False),
+                                       ColSpec("boolean", "refused")]))
     root = Path(__file__).parent
     with tempfile.TemporaryDirectory() as files:
-        for name in ("model.json", "model.weights.h5"):
+        for name in ("model.json", "model.weights.h5", "evaluation/calibration.json", "evaluation/input_gate.json"):
             shutil.copy(folder / name, files)
         with warnings.catch_warnings():
             # It advises to add type hints and an example, from which it would derive the signature given here.
