@@ -13,49 +13,26 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from thorax.phantom import FINDINGS, plan_films, render_film
-
-
-def ten_statistics(film: np.ndarray) -> list[float]:
-    """Mean, std, p10, median, p90, border mean and std, centre mean and std, entropy of one uint8 film."""
-    side = film.shape[0]
-    border = np.ones(film.shape, bool)
-    border[side // 10 : -(side // 10), side // 10 : -(side // 10)] = False
-    centre = film[side // 4 : -(side // 4), side // 4 : -(side // 4)]
-    share = np.bincount(film.ravel(), minlength=256) / film.size
-    share = share[share > 0]
-    return [
-        film.mean(), film.std(), *np.percentile(film, [10, 50, 90]), film[border].mean(), film[border].std(),
-        centre.mean(), centre.std(), -(share * np.log(share)).sum(),
-    ]  # fmt: skip
+from thorax.probes import intensity
 
 
 def main() -> None:
     cv2.setNumThreads(1)
-    models = {
-        "random forest": RandomForestClassifier(300, random_state=0),
-        "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
-    }
     for confound in (0.0, 0.5, 1.0):
         plans = plan_films(dict.fromkeys(FINDINGS, 60), seed=1, confound=confound)
         start = time.process_time()
         images = [render_film(plan).image for plan in plans]
         speed = len(plans) / (time.process_time() - start)
         patients, findings = np.array([plan.patient for plan in plans]), np.array([plan.finding for plan in plans])
-        features = np.array([ten_statistics(image) for image in images])
-        folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+        features = np.array([intensity.ten_statistics(image) for image in images])
+        classes = np.unique(findings, return_inverse=True)[1]
         print(f"confound {confound}: {len(plans)} films, {speed:.0f} films/s of processor time")
-        for name, model in models.items():
-            predicted = cross_val_predict(model, features, findings, groups=patients, cv=folds)
-            print(f"  ten statistics, {name}: balanced accuracy {balanced_accuracy_score(findings, predicted):.3f}")
+        for name, predicted in intensity.predicted(features, classes, patients, trees=300, seed=0).items():
+            print(f"  ten statistics, {name}: balanced accuracy {balanced_accuracy_score(classes, predicted):.3f}")
         small = [cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in images]
         thumbs = np.array(small, float).reshape(len(small), -1)
         thumbs = (thumbs - thumbs.mean(1, keepdims=True)) / thumbs.std(1, keepdims=True)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from thorax.augment import augment
-from thorax.batches import Examples, OrderedBatches, TrainingBatches
+from thorax.batches import OrderedBatches, TrainingBatches
+from thorax.examples import Examples
 from thorax.recipe import Augment
 
 SIDE = 16

@@ -60,7 +60,7 @@ def test_everything_that_the_first_repro_made_is_committed_or_ignored_on_purpose
     kept_by_git = {line[3:] for line in untracked.splitlines()}
     names = {Path(name).name for name in kept_by_git}
     assert {"dvc.lock", "metrics.json", "explanation.json", "predictions.csv", "training.json", "history.csv",
-            "phantom.json", "results.md"} <= names
+            "phantom.json", "probes.json", "results.md"} <= names
     assert not any(name.endswith((".npy", ".h5", ".zip", ".db")) or "/.lock-" in name or "/.tmp-" in name
                    for name in kept_by_git)
 

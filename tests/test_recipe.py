@@ -60,6 +60,12 @@ def test_exponents_without_a_dot_are_numbers(recipes):
 MISTAKES = {
     "an unknown key": ("models.small_cnn.train.batchsize", 8,
                        "models.small_cnn.train: unknown key 'batchsize'; did you mean 'batch_size'?"),
+    "a probe of an unknown task": ("probes.tasks", ["finding"],
+                                   "probes.tasks: unknown task 'finding'; did you mean 'findings'?"),
+    "a probe of unknown films": ("probes.films", "plane",
+                                 "probes.films: unknown variant 'plane'; did you mean 'plain'?"),
+    "a box without an inside": ("probes.box", {"left": 0.8, "right": 0.2},
+                                "probes.box: top must be less than bottom and left less than right"),
     "an unknown section": ("enhanse", {}, "unknown key 'enhanse'; did you mean 'enhance'?"),
     "a word for a number": ("models.small_cnn.train.batch_size", "many",
                             "models.small_cnn.train.batch_size: 'many' (str) is not allowed: must be a valid integer"),

@@ -8,8 +8,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from thorax import models, objective
 from thorax.augment import augment
 from thorax.backend import computing, keras
-from thorax.batches import Examples
 from thorax.errors import ThoraxError
+from thorax.examples import Examples
 from thorax.models import base_layers
 from thorax.recipe import Augment, EarlyStopping, Optimizer, Phase, Plateau, Train
 from thorax.training import class_weights, fit
@@ -419,7 +419,7 @@ import hashlib, sys
 import numpy as np
 from thorax import models
 from thorax.backend import prepare
-from thorax.batches import Examples
+from thorax.examples import Examples
 from thorax.recipe import Augment, Phase, Train
 from thorax.training import fit
 

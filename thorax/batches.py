@@ -1,25 +1,12 @@
 """Batches of films for Keras: shuffled by (seed, epoch) and augmented, or in order and as they are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from thorax.augment import augment
 from thorax.backend import keras
+from thorax.examples import Examples
 from thorax.recipe import Augment
-
-
-@dataclass(frozen=True)
-class Examples:
-    """`rows` of the array `inputs` (films, uint8 (n, side, side), or cached features), with the class of each row."""
-
-    inputs: np.ndarray
-    rows: np.ndarray
-    classes: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 class TrainingBatches(keras.utils.PyDataset):

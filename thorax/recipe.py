@@ -435,6 +435,47 @@ class Explain(Section):
     sanity_draws: Annotated[int, Field(ge=1, le=100)] = 2
 
 
+class Box(Section):
+    """A rectangle on the film; its edges are fractions of the side, counted from the top and from the left."""
+
+    top: Annotated[float, Field(ge=0, le=1)] = 0.06
+    bottom: Annotated[float, Field(ge=0, le=1)] = 0.90
+    left: Annotated[float, Field(ge=0, le=1)] = 0.06
+    right: Annotated[float, Field(ge=0, le=1)] = 0.94
+
+    @model_validator(mode="after")
+    def has_an_inside(self):
+        if self.top >= self.bottom or self.left >= self.right:
+            raise contradiction("top must be less than bottom and left less than right")
+        return self
+
+
+class Probes(Section):
+    """What can be told of the classes without a finding (docs/probes.md).
+
+    `tasks`: none for all of the study. `split`, `films` (a variant): none for the recipe's first; the probes want films
+    as they came, without enhancement. `box`: what the probe `no_lung` blanks; `ring`: the width, as a fraction of the
+    side, of what the probe `border` leaves. `image_size`, `trees`: pixels a side and size of the small model. `margin`:
+    the share of the way from chance to always right that a probe may find without an alarm; `shortcut_limit` is that
+    of the probe `shortcut`, as a finding does change intensities.
+    """
+
+    tasks: list[Name] | None = None
+    split: Name | None = None
+    films: Name | None = None
+    source: bool = True
+    shortcut: bool = True
+    no_lung: bool = True
+    border: bool = True
+    permuted: bool = True
+    box: Box = Box()
+    ring: Annotated[float, Field(gt=0, lt=0.5)] = 0.04
+    image_size: Annotated[int, Field(ge=16, le=128)] = 32
+    trees: Annotated[int, Field(ge=10, le=2000)] = 200
+    margin: Fraction = 0.15
+    shortcut_limit: Fraction = 0.5
+
+
 # Columns of predictions.csv and of a served answer, whose other columns are the classes.
 RESERVED = {"id", "group", "source", "label", "flagged", "refused"}
 
@@ -449,6 +490,7 @@ class Study(Section):
     models: Annotated[dict[Name, Model], Field(min_length=1)]
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
+    probes: Probes = Probes()
 
     @model_validator(mode="after")
     def names_are_known(self):
@@ -484,6 +526,15 @@ class Study(Section):
             if isinstance(weights, dict) and set(weights) != set(self.tasks[model.task]):
                 raise contradiction(f"models.{key}.train.class_weights: names {', '.join(weights)}, but the classes of "
                                     f"task '{model.task}' are {', '.join(self.tasks[model.task])}")
+        for task in self.probes.tasks or []:
+            if task not in self.tasks:
+                raise contradiction(f"probes.tasks: unknown task '{task}'; {suggest(task, self.tasks)}")
+        if self.probes.split and self.probes.split not in self.split:
+            raise contradiction(f"probes.split: unknown split '{self.probes.split}'; "
+                                f"{suggest(self.probes.split, self.split)}")
+        if self.probes.films and self.probes.films not in self.enhance.variants:
+            raise contradiction(f"probes.films: unknown variant '{self.probes.films}'; "
+                                f"{suggest(self.probes.films, self.enhance.variants)}")
         return self
 
     def stratum(self, label: str, where: str) -> str:

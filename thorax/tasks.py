@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from thorax.batches import Examples
 from thorax.errors import ThoraxError
+from thorax.examples import Examples
 from thorax.packed import read
 from thorax.splits import unique_names
 

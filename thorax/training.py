@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from thorax import objective
 from thorax.backend import jit_compile, keras
-from thorax.batches import Examples, OrderedBatches, TrainingBatches
+from thorax.batches import OrderedBatches, TrainingBatches
 from thorax.errors import ThoraxError
+from thorax.examples import Examples
 from thorax.models import base_layers, part
 from thorax.recipe import Augment, EarlyStopping, Phase, Train
 
