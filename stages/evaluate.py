@@ -5,6 +5,8 @@ the test part.
 """
 
 import json
+import statistics
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,12 @@ from thorax.oddinputs import odd_inputs
 from thorax.reader import load_run
 from thorax.recipe import Evaluate
 from thorax.reporting import calibration_charts, charts
-from thorax.running import run, writing
+from thorax.running import MEASURED, run, writing
 from thorax.splits import PARTS
 from thorax.tasks import part_of_task
 from thorax.training import predict
+
+LATENCY_FILMS = 20
 
 
 def main(study: str, model: str) -> None:
@@ -47,6 +51,7 @@ def main(study: str, model: str) -> None:
         label = f"study {study}, {model}, {description['split']} split, {len(test)} test films"
         draw_calibration(out, test, chosen, metrics, settings, params.seed, label)
         draw(out, test, {part: films for part, (_, films) in parts.items()}, pd.read_csv(folder / "history.csv"), label)
+    MEASURED["latency_ms"] = latency_ms(network, parts["test"][0])
     print(f"evaluate: {study}: {model}: balanced accuracy {as_text(metrics['balanced_accuracy'])} on {len(test)} "
           f"test films; temperature {chosen['temperature']:.2f}, calibration error "
           f"{metrics['ece']['value']:.3f} -> {metrics['ece_calibrated']['value']:.3f}; input gate refuses "
@@ -60,6 +65,16 @@ def predicted(network: keras.Model, examples: Examples, films: pd.DataFrame, cla
     table = films[["id", "group", "source"]].assign(label=films["class"])
     predictions.write(table.assign(**{name: probabilities[:, number] for number, name in enumerate(classes)}), path)
     return predictions.read(path)
+
+
+def latency_ms(network: keras.Model, examples: Examples) -> float:
+    """Median time of one film by itself, from array to probabilities."""
+    times = []
+    for row in examples.rows[:LATENCY_FILMS + 1]:
+        started = time.perf_counter()
+        network.predict_on_batch(examples.inputs[row:row + 1])
+        times.append(time.perf_counter() - started)
+    return round(1000 * statistics.median(times[1:] or times), 2)  # the first one builds the graph
 
 
 def choose(validation: pd.DataFrame, settings: Evaluate) -> dict:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from thorax.errors import ThoraxError
 from thorax.reader import load_params
-from thorax.reporting.results import fill_page, study_block
+from thorax.reporting.costs import cost_table, costs
+from thorax.reporting.results import cells_of, fill_page, study_block
 from thorax.running import run, writing
 
 
@@ -24,21 +25,24 @@ def main(study: str, page: str) -> None:
                           "another name")
     block = study_block(study, load_params(), path.stem)
     with writing(folder) as out:
+        shutil.copy(Path("logs") / f"{study}-costs.png", out / "costs.png")
         for figure in re.findall(rf"\({path.stem}/([^)]+)\)", block):
             shutil.copy(Path("reports") / study / figure, out)
-    fill_page(path, study, f"{block}\n{costs(study)}")
+    fill_page(path, study, "\n".join([block, *cost_lines(study, path.stem), ""]))
     print(f"publish: {page} filled in with the results of {study}")
 
 
-def costs(study: str) -> str:
-    """What the stages of the study took when they last ran."""
-    lines = ["| stage | run | seconds | largest process (MB) | CPUs |", "|---|---|---|---|---|"]
-    runs = [f"{study}-{run.model}" for run in load_params().runs.values() if run.study == study]
-    for path in sorted(path for name in (study, *runs) for path in Path("logs").glob(f"*/{name}.json")):
-        cost = json.loads(path.read_text())
-        lines.append(f"| {path.parent.name} | {path.stem} | {cost['seconds']} | {cost['peak_memory_mb']} | "
-                     f"{cost['cpus']} |")
-    return "\n".join(lines) + "\n"
+def cost_lines(study: str, folder: str) -> list[str]:
+    """What the runs of the study cost when they were last made, and all of it together."""
+    cells = cells_of(study, load_params())
+    names = [study, *(f"{study}-{cell.name}" for cell in cells)]
+    logs = [json.loads(path.read_text()) for name in names for path in Path("logs").glob(f"*/{name}.json")]
+    minutes = sum(log["seconds"] for log in logs) / 60
+    return [*cost_table(costs(study, cells)), "",
+            f"All stages of the study together: {minutes:.1f} minutes on {max(log['cpus'] for log in logs)} "
+            "CPUs, importing libraries not counted; largest process "
+            f"{max(log['peak_memory_mb'] for log in logs):,} MB.", "",
+            f"![What accuracy costs]({folder}/costs.png)"]
 
 
 if __name__ == "__main__":

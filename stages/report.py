@@ -8,7 +8,10 @@ import numpy as np
 from thorax import packed
 from thorax.reader import load_params, load_study
 from thorax.recipe import Params
-from thorax.reporting import charts, results, sheets
+from thorax.reporting import card, charts, results, sheets, study_page
+from thorax.reporting.costs import cost_chart, costs
+from thorax.reporting.page import html_page
+from thorax.reporting.ranking_chart import ranking_chart
 from thorax.running import run, writing
 
 PAGE = Path("README.md")
@@ -24,6 +27,8 @@ def main() -> None:
         (out / "results.md").write_text("\n".join([head, *blocks.values()]))
         for study in params.studies:
             draw(study, params, out / study)
+            write_pages(study, params, out / study)
+            draw_costs(study, params)
     for study in params.studies:
         block = results.study_block(study, params, f"reports/{study}")
         results.fill_page(PAGE, study, block)
@@ -45,10 +50,29 @@ def draw(study: str, params: Params, out: Path) -> None:
                            f"study {study}, task {task}, {protocols}, "
                            f"{recipe.evaluate.level:.0%} group bootstrap")
         chosen = results.best(members, recipe)
-        for path in (*sorted((chosen.folder / "evaluation").glob("*.png")), chosen.folder / "explanation/gradcam.png"):
+        for path in sorted(chosen.folder.glob("*/*.png")):
             shutil.copy(path, out / f"{task}_{chosen.name}_{path.name}")
+        for split, ranking in study_page.rankings(members, recipe, params).items():
+            ranking_chart(ranking, out / f"{task}_{split}_ranking.png", f"study {study}, task {task}, {split} split")
     if {"plain", "enhanced"} <= set(recipe.enhance.variants):
         draw_enhancement(study, out / "enhancement.png")
+
+
+def write_pages(study: str, params: Params, out: Path) -> None:
+    """index.html, which holds all of the study, and a model card per run."""
+    recipe = load_study(study)
+    cards = {cell.name: card.model_card(card.facts_of(study, params, recipe, cell))
+             for cell in results.cells_of(study, params)}
+    for name, text in cards.items():
+        (out / f"card_{name}.md").write_text(text, encoding="utf-8")
+    page = html_page(recipe.title, study_page.study_page(study, params, out), out, "Model cards", cards)
+    (out / "index.html").write_text(page, encoding="utf-8")
+
+
+def draw_costs(study: str, params: Params) -> None:
+    """logs/<study>-costs.png: outside the outputs, because times are never the same."""
+    found = costs(study, results.cells_of(study, params))
+    cost_chart(found, Path("logs") / f"{study}-costs.png", f"study {study}; times of the runs on this machine")
 
 
 def draw_enhancement(study: str, path: Path) -> None:

@@ -30,6 +30,8 @@ from thorax.errors import ThoraxError
 from thorax.lifeline import die_with
 
 LOCK_WAIT_S = 30.0
+# What a stage measures of itself, for its log.
+MEASURED: dict[str, float] = {}
 
 # Where the machine, not the recipe, is at fault: what to say instead of a traceback.
 MACHINE_FAULTS = {
@@ -91,7 +93,7 @@ def log_cost(stage: str, arguments: list[str], seconds: float) -> None:
     unit = 1024 if sys.platform == "linux" else 1
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * unit
     cost = {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
-            "peak_memory_mb": round(peak / 1e6), "cpus": usable_cpus()}
+            "peak_memory_mb": round(peak / 1e6), "cpus": usable_cpus(), **MEASURED}
     with contextlib.suppress(OSError):
         path = Path("logs") / stage / ("-".join(arguments or ["all"]) + ".json")
         path.parent.mkdir(parents=True, exist_ok=True)

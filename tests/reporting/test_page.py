@@ -29,7 +29,7 @@ def test_tables_scroll_by_themselves(figures):
 
 
 def test_html_of_a_title_or_text_is_shown_and_not_run(figures):
-    page = html_page("<b>t</b>", "x <script>alert(1)</script>", figures, {"<i>": "y"})
+    page = html_page("<b>t</b>", "x <script>alert(1)</script>", figures, "Cards", {"<i>": "y"})
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "<title>&lt;b&gt;t&lt;/b&gt;</title>" in page

@@ -29,18 +29,19 @@ summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
 """
 
 
-def html_page(title: str, markdown: str, figures: Path, sections: dict[str, str] | None = None) -> str:
+def html_page(title: str, markdown: str, figures: Path, heading: str = "",
+              sections: dict[str, str] | None = None) -> str:
     """A self-contained page.
 
     Args:
         title: of the window.
         markdown: CommonMark with tables; its images are paths below the folder `figures`. HTML in it is shown, not run.
-        sections: further Markdown texts by their headings, closed until the reader opens them.
+        heading, sections: of what follows, and its Markdown texts by their titles, closed until the reader opens them.
 
     Raises:
         ThoraxError: an image is not there, or lies outside `figures`.
     """
-    body = to_html(markdown, figures)
+    body = to_html(markdown, figures) + (to_html(f"## {heading}", figures) if sections else "")
     for name, text in (sections or {}).items():
         body += f"<details><summary>{html.escape(name)}</summary>\n{to_html(text, figures)}</details>\n"
     return (f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
