@@ -1,6 +1,7 @@
-"""How far the public data sets contain each other: a Markdown table; 21,000 films take a minute of processor time.
+"""How far the public data sets contain each other: the tables of docs/datasets.md; 21,000 films take a minute of
+processor time.
 
-Run `python -m benchmarks.overlaps FOLDER > docs/overlaps.md`, where FOLDER holds the downloads under the names below.
+Run `python -m benchmarks.overlaps FOLDER`, where FOLDER holds the downloads under the names below.
 """
 
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thorax.duplicates import THRESHOLD, pairs
+from thorax.duplicates import pairs
 from thorax.duplicates.reading import films_in, thumbnails_of
 from thorax.splits import clusters
 
@@ -32,10 +33,6 @@ def main(folder: str) -> None:
     for title, (place, word) in SETS.items():
         home = Path(folder) / place
         films[title] = thumbnails_of(home, [name for name in films_in(home) if word in name])[1]
-    print("# Films that the data sets share\n\n"
-          "Written by `python -m benchmarks.overlaps FOLDER`. Films of the row's set that have a near-duplicate in\n"
-          f"the column's set: reduced to 16x16, z-scored, cosine above {THRESHOLD:g}. Within one set: films that have "
-          "one besides themselves.\n")
     print(f"| films of | all | {' | '.join(films)} |\n|---|---|{'---|' * len(films)}")
     for title, own in films.items():
         shared = [len(np.unique(pairs(own)[0] if other is own else pairs(own, other)[0][:, 0]))

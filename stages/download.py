@@ -20,7 +20,7 @@ def main(study: str) -> None:
             films, skipped = bring(name, wanted, recipe.download.phantom, params, folder)
             counts = ", ".join(f"{count} {label}" for label, count in films["label"].value_counts(sort=False).items())
             print(f"download: {study}: {name} from {source_of(name, params)}: {len(films)} films ({counts}), "
-                  f"{films['group'].nunique()} groups")
+                  f"{films['group'].mask(films['group'] == '', films['path']).nunique()} groups")
             for reason, count in sorted(skipped.items()):
                 print(f"download: {study}: {name}: left out {count} files: {reason}")
 
@@ -67,6 +67,8 @@ def bring(name: str, wanted: Dataset, settings: Phantom, params: Params, folder:
         raise ThoraxError(f"params.yaml: source {source}: '{name}' cannot be fetched from there; download it by hand "
                           f"({dataset.ORIGIN}) and say folder:<path> or archive:<path.zip>")
     films, skipped = datasets.films_of(name, wanted, files, read, where, assert_counts=source != "phantom")
+    # For the reports, which know data sets by these files alone.
+    description |= {field.lower(): getattr(dataset, field) for field in ("TITLE", "ORIGIN", "LICENCE", "CITATION")}
     raw.write_manifest(folder, description, films, Counter(skipped), read)
     return films, skipped
 

@@ -240,7 +240,7 @@ def test_a_cnn_is_the_blocks_that_its_arguments_say(arguments, layers, shape):
     ("heads", {}, 32, r"unknown architecture 'heads'; .*known: cnn"),
     ("cnn", {"filtres": [4]}, 32, r"'cnn' takes no argument 'filtres'; did you mean 'filters'\?"),
     ("cnn", {"weights": "imagenet"}, 32, r"'cnn' takes no argument 'weights'"),
-    ("resnet50", {"filters": [4]}, 32, r"'resnet50' takes no argument 'filters'; \(known: none\)"),
+    ("resnet101", {"filters": [4]}, 32, r"'resnet101' takes no argument 'filters'; \(known: none\)"),
     ("cnn", {"filters": [4, 0]}, 32, r"'cnn' cannot be built .*\[4, 0\].*strictly positive"),
     ("cnn", {"filters": []}, 32, "at least one block"),
     ("cnn", {"filters": 4}, 32, "cannot be built .*not iterable"),
