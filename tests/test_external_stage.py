@@ -140,11 +140,24 @@ def test_the_tables_say_what_was_removed_and_how_far_the_model_falls(tested, mon
     [line] = [line for line in lines if "`cohen`: cohen_small (grouped, all)" in line]
     tested_films, copies = (sum(each[kind] for each in counts) for kind in ("tested", "near_duplicates"))
     assert f"| {tested_films} | {copies} copies" in line
-    inside, outside = (json.loads((tested / place / "metrics.json").read_text())["balanced_accuracy"]["value"]
+    inside, outside = (json.loads((tested / place / "metrics.json").read_text())["balanced_accuracy"]
                        for place in ("models/crosssource_small/small_cnn/evaluation", FOLDER))
-    change = re.search(r"\| ([+-]\d\.\d{3}) \([+-]\d\.\d{3} to [+-]\d\.\d{3}\) \|", line)
-    assert float(change[1]) == pytest.approx(outside - inside, abs=6e-4)
+    change = re.search(r"\| ([+-]\d\.\d{3})( \([+-]\d\.\d{3} to [+-]\d\.\d{3}\))? \| [+-]", line)
+    assert float(change[1]) == pytest.approx(outside["value"] - inside["value"], abs=1.1e-3)
+    assert bool(change[2]) == (None not in (inside["low"], outside["low"]))
     assert external_lines(recipe, [], params.seed) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_change_has_an_interval_where_both_figures_have_one(known, tested, tmp_path):
+    copy = shutil.copytree(tested / "models", tmp_path / "models").parent
+    for place in ("models/crosssource_small/small_cnn/evaluation", FOLDER):
+        path = copy / place / "metrics.json"
+        bounds = {"low": 0.1, "high": 0.9} if known or place == FOLDER else {"low": None, "high": None}
+        path.write_text(json.dumps({name: {"value": 0.5} | bounds for name in ("balanced_accuracy", "macro_auc")}))
+    params, recipe = load_params(tested), load_study("crosssource_small", tested)
+    lines = external_lines(recipe, list(params.externals.values()), params.seed, copy)
+    assert len(re.findall(r"[+-]\d\.\d{3} to [+-]\d\.\d{3}", "\n".join(lines))) == (2 if known else 0)
 
 
 def test_the_matrix_shows_the_own_test_part_first_and_in_bold(tested, tmp_path, monkeypatch):

@@ -24,31 +24,34 @@ def external_lines(recipe: Study, runs: list[ExternalRun], seed: int, root: Path
              f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for run in runs:
         folder = root / "models" / run.study / run.model
+        own = json.loads((folder / "evaluation" / "metrics.json").read_text())
         if run is next(each for each in runs if each.model == run.model):
-            own = json.loads((folder / "evaluation" / "metrics.json").read_text())
             lines.append(row(run.model, f"own test part of `{run.split}`",
-                             len(predictions.read(folder / "evaluation" / "predictions.csv")), "-", own, None))
-        lines.append(external_row(run, folder, recipe, seed))
+                             len(predictions.read(folder / "evaluation" / "predictions.csv")), "-", own,
+                             dict.fromkeys(METRICS, "-")))
+        lines.append(external_row(run, folder, own, recipe, seed))
     return [*lines, ""]
 
 
-def external_row(run: ExternalRun, folder: Path, recipe: Study, seed: int) -> str:
+def external_row(run: ExternalRun, folder: Path, own: dict, recipe: Study, seed: int) -> str:
     metrics, films = (json.loads((folder / "external" / run.name / name).read_text())
                       for name in ("metrics.json", "films.json"))
     inside, outside = (predictions.to_arrays(predictions.read(place / "predictions.csv"))
                        for place in (folder / "evaluation", folder / "external" / run.name))
     changes = unpaired_differences(inside, outside, list(METRICS), recipe.evaluate.resamples, recipe.evaluate.level,
                                    seed)
+    # Where one of the two figures has no interval, that of their difference would be too narrow.
+    known = {name: None not in (own[name]["low"], metrics[name]["low"]) for name in METRICS}
+    told = {name: f"{change['value']:+.3f}" + known[name] * f" ({change['low']:+.3f} to {change['high']:+.3f})"
+            for name, change in changes.items()}
     counts = films["classes"].values()
     copies, relatives = (sum(each[kind] for each in counts) for kind in ("near_duplicates", "their_relatives"))
     return row(run.model, f"`{run.name}`: {films_of(run, recipe)}", sum(each["tested"] for each in counts),
-               f"{copies} copies, {relatives} relatives", metrics, changes)
+               f"{copies} copies, {relatives} relatives", metrics, told)
 
 
-def row(model: str, films: str, count: int, removed: str, metrics: dict, changes: dict | None) -> str:
-    cells = [model, films, count, removed, *(as_text(metrics[name]) for name in METRICS)]
-    cells += ["-" if changes is None else f"{changes[name]['value']:+.3f} ({changes[name]['low']:+.3f} to "
-              f"{changes[name]['high']:+.3f})" for name in METRICS]
+def row(model: str, films: str, count: int, removed: str, metrics: dict, changes: dict[str, str]) -> str:
+    cells = [model, films, count, removed, *(as_text(metrics[name]) for name in METRICS), *changes.values()]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -29,7 +29,7 @@ def matrix_chart(cells: dict[str, dict[str, dict]], own: dict[str, str], columns
             text += f"\n{entry['low']:.3f} to {entry['high']:.3f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=11 if len(columns) < 5 else 9,
                   fontweight="bold" if films == own[model] else "normal",
-                  color=GREY if np.isnan(value) else "white" if value > 0.6 else "black")
+                  color=GREY if np.isnan(value) else "white" if value > 0.7 else "black")
     axes.set_xticks(range(len(columns)), [films.replace(" (", "\n(") for films in columns])
     axes.set_yticks(range(len(cells)), [model.replace("/", "/\n") for model in cells])
     axes.set(xlabel="tested on", ylabel="trained")
