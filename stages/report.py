@@ -29,8 +29,9 @@ def main() -> None:
         (out / "results.md").write_text("\n".join([head, *blocks.values(), *matrices]))
         for study in params.studies:
             draw(study, params, out / study)
-            write_pages(study, params, out / study)
-            draw_costs(study, params)
+            if results.cells_of(study, params):  # else its films test the models of other studies
+                write_pages(study, params, out / study)
+                draw_costs(study, params)
     for study in params.studies:
         block = results.study_block(study, params, f"reports/{study}")
         results.fill_page(PAGE, study, block)
