@@ -139,7 +139,9 @@ def test_the_tables_say_what_was_removed_and_how_far_the_model_falls(tested, mon
     counts = json.loads((tested / FOLDER / "films.json").read_text())["classes"].values()
     [line] = [line for line in lines if "`cohen`: cohen_small (grouped, all)" in line]
     tested_films, copies = (sum(each[kind] for each in counts) for kind in ("tested", "near_duplicates"))
-    assert f"| {tested_films} | {copies} copies" in line
+    assert f"| {tested_films} | {copies} copies, " in line
+    other_labels = json.loads((tested / FOLDER / "films.json").read_text())["other_labels"]
+    assert f", {other_labels['virus']} of other labels |" in line
     inside, outside = (json.loads((tested / place / "metrics.json").read_text())["balanced_accuracy"]
                        for place in ("models/crosssource_small/small_cnn/evaluation", FOLDER))
     change = re.search(r"\| ([+-]\d\.\d{3})( \([+-]\d\.\d{3} to [+-]\d\.\d{3}\))? \| [+-]", line)

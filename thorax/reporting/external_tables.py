@@ -16,10 +16,11 @@ def external_lines(recipe: Study, runs: list[ExternalRun], seed: int, root: Path
     """A table of the runs, each on its own test part and then on the external sets; empty without runs."""
     if not runs:
         return []
-    columns = ["model", "tested on", "films", "removed", *METRICS.values(),
+    columns = ["model", "tested on", "films", "left out", *METRICS.values(),
                *(f"change of {title}" for title in METRICS.values())]
-    lines = ["External sets: films of other studies. Removed are those with a copy (a near-duplicate, or equal in "
-             "every pixel) among the films that the model was trained or validated on, and their relatives. Change: "
+    lines = ["External sets: films of other studies. Left out are those with a copy (a near-duplicate, or equal in "
+             "every pixel) among the films that the model was trained or validated on, their relatives, and labels of "
+             "none of the classes. Change: "
              f"minus the own test part, two independent bootstraps of whole groups, {recipe.evaluate.level:.0%}.", "",
              f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for run in runs:
@@ -46,12 +47,13 @@ def external_row(run: ExternalRun, folder: Path, own: dict, recipe: Study, seed:
             for name, change in changes.items()}
     counts = films["classes"].values()
     copies, relatives = (sum(each[kind] for each in counts) for kind in ("near_duplicates", "their_relatives"))
-    return row(run.model, f"`{run.name}`: {films_of(run, recipe)}", sum(each["tested"] for each in counts),
-               f"{copies} copies, {relatives} relatives", metrics, told)
+    left_out = f"{copies} copies, {relatives} relatives, {sum(films['other_labels'].values())} of other labels"
+    return row(run.model, f"`{run.name}`: {films_of(run, recipe)}", sum(each["tested"] for each in counts), left_out,
+               metrics, told)
 
 
-def row(model: str, films: str, count: int, removed: str, metrics: dict, changes: dict[str, str]) -> str:
-    cells = [model, films, count, removed, *(as_text(metrics[name]) for name in METRICS), *changes.values()]
+def row(model: str, films: str, count: int, left_out: str, metrics: dict, changes: dict[str, str]) -> str:
+    cells = [model, films, count, left_out, *(as_text(metrics[name]) for name in METRICS), *changes.values()]
     return f"| {' | '.join(map(str, cells))} |"
 
 
