@@ -34,8 +34,10 @@ def main(study: str, page: str) -> None:
 
 def cost_lines(study: str, folder: str) -> list[str]:
     """What the runs of the study cost when they were last made, and all of it together."""
-    cells = cells_of(study, load_params())
-    names = [study, *(f"{study}-{cell.name}" for cell in cells)]
+    params = load_params()
+    cells = cells_of(study, params)
+    names = [study, *(f"{study}-{cell.name}" for cell in cells),
+             *(f"{study}-{each.model}-{each.name}" for each in params.externals.values() if each.study == study)]
     logs = [json.loads(path.read_text()) for name in names for path in Path("logs").glob(f"*/{name}.json")]
     minutes = sum(log["seconds"] for log in logs) / 60
     return [*cost_table(costs(study, cells)), "",

@@ -8,8 +8,9 @@ import numpy as np
 from thorax import packed
 from thorax.reader import load_params, load_study
 from thorax.recipe import Params
-from thorax.reporting import card, charts, results, sheets, study_page
+from thorax.reporting import card, charts, external_tables, results, sheets, study_page
 from thorax.reporting.costs import cost_chart, costs
+from thorax.reporting.matrix_chart import matrix_chart
 from thorax.reporting.page import html_page
 from thorax.reporting.ranking_chart import ranking_chart
 from thorax.running import run, writing
@@ -24,11 +25,13 @@ def main() -> None:
     with writing(Path("reports")) as out:
         blocks = {study: results.study_block(study, params, study) for study in params.studies}
         head = "# Results\n\nWritten by `dvc repro` (stage report) from the files under models/. Do not edit.\n"
-        (out / "results.md").write_text("\n".join([head, *blocks.values()]))
+        matrices = draw_matrices(params, out)
+        (out / "results.md").write_text("\n".join([head, *blocks.values(), *matrices]))
         for study in params.studies:
             draw(study, params, out / study)
-            write_pages(study, params, out / study)
-            draw_costs(study, params)
+            if results.cells_of(study, params):  # else its films test the models of other studies
+                write_pages(study, params, out / study)
+                draw_costs(study, params)
     for study in params.studies:
         block = results.study_block(study, params, f"reports/{study}")
         results.fill_page(PAGE, study, block)
@@ -73,6 +76,17 @@ def draw_costs(study: str, params: Params) -> None:
     """logs/<study>-costs.png: outside the outputs, because times are never the same."""
     found = costs(study, results.cells_of(study, params))
     cost_chart(found, Path("logs") / f"{study}-costs.png", f"study {study}; times of the runs on this machine")
+
+
+def draw_matrices(params: Params, out: Path) -> list[str]:
+    """The lines of the results page on what is trained on one set and tested on another, and their figures."""
+    recipes, lines = {study: load_study(study) for study in params.studies}, []
+    for number, matrix in enumerate(external_tables.matrices(params, recipes), 1):
+        name = f"trained_tested_{number}.png"
+        matrix_chart(matrix.cells, matrix.own, matrix.columns, out / name,
+                     f"classes {matrix.classes}; intervals by group bootstrap; bold: own test part")
+        lines += external_tables.matrix_lines(matrix, name)
+    return lines
 
 
 def draw_enhancement(study: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""select: write the lists `studies` and `runs` of params.yaml from the recipes; not a stage of dvc.yaml."""
+"""select: write `studies`, `runs` and `externals` of params.yaml from the recipes; not a stage of dvc.yaml."""
 
 import io
 from pathlib import Path
@@ -6,32 +6,41 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from thorax.reader import load_params, load_study, read_yaml
+from thorax.errors import ThoraxError
+from thorax.reader import external_runs, load_params, load_study, read_yaml
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")
 
 
 def main(*studies: str) -> None:
-    """Choose STUDIES, with all their models, for the next `dvc repro`."""
+    """Choose STUDIES, with all their models, for the next `dvc repro`; studies whose films test these models come along
+    without models of their own."""
     yaml = YAML()  # keeps the comments
     yaml.width = 1000  # a run is one line
     read_yaml(PARAMS)  # a broken file is one line
     content = yaml.load(PARAMS.read_text(encoding="utf-8"))
-    content["studies"] = list(dict.fromkeys(studies))
-    content["runs"] = CommentedMap()
-    for study in content["studies"]:
+    content["runs"], content["externals"] = CommentedMap(), CommentedMap()
+    for study in dict.fromkeys(studies):
         for name, model in load_study(study).models.items():
             cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films,
                              split=model.split)
             cell.fa.set_flow_style()
             content["runs"][f"{study}_{name}"] = cell
+        for name, external in external_runs(study).items():
+            content["externals"][name] = CommentedMap(external.model_dump())
+            content["externals"][name].fa.set_flow_style()
+    if not content["runs"]:
+        raise ThoraxError(f"{', '.join(studies)}: no models, only films for other studies to be tested on; name a "
+                          "study with models")
+    content["studies"] = list(dict.fromkeys([*studies, *(each["other"] for each in content["externals"].values())]))
     buffer = io.StringIO()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(content, buffer)
     with writing_into(Path(), PARAMS.name) as out:
         (out / PARAMS.name).write_text(buffer.getvalue(), encoding="utf-8")
-    print(f"select: {len(content['runs'])} runs of {', '.join(content['studies'])}; build them with `dvc repro`")
+    tests = f" and {len(content['externals'])} external tests" if content["externals"] else ""
+    print(f"select: {len(content['runs'])} runs{tests} of {', '.join(content['studies'])}; build them with `dvc repro`")
     load_params()
 
 

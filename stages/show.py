@@ -9,7 +9,7 @@ from thorax.running import run
 def main() -> None:
     """Print the results of the runs in params.yaml."""
     params = load_params()
-    for study in params.studies:
+    for study in dict.fromkeys(each.study for each in params.runs.values()):
         cells = cells_of(study, params)
         print(f"\nStudy {study}\n{text_table(cells)}\n")
         for name, row in costs(study, cells).items():

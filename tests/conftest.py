@@ -92,7 +92,7 @@ def make_project(folder: Path) -> Path:
             shutil.copy(source, target)
     edit(folder / "studies" / "phantom.yaml", shrink)
     edit(folder / "params.yaml", lambda params: params.update(
-        studies=["phantom"], source="phantom", sources={},
+        studies=["phantom"], source="phantom", sources={}, externals={},
         runs={f"phantom_{model}": {"study": "phantom", "model": model, "architecture": "cnn", "films": films,
                                    "split": "grouped"}
               for model, films in (("small_cnn", "enhanced"), ("small_cnn_plain", "plain"))}))

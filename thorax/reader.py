@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from thorax.errors import ThoraxError
-from thorax.recipe import Model, Params, Section, Study, suggest
+from thorax.recipe import ExternalRun, Model, Params, Section, Study, suggest
 
 # DVC's run cache drops parameters of these names, so that a change of one silently restores the old output
 # (github.com/treeverse/dvc/issues/10296).
@@ -150,7 +150,44 @@ def load_params(root: Path = Path(".")) -> Params:
             if wanted != found:
                 raise ThoraxError(f"{path}: runs.{key}.{field}: '{found}', but studies/{run.study}.yaml says "
                                   f"'{wanted}'; `python -m stages.select {' '.join(params.studies)}` mends the runs")
+    wanted = {key: run for study in {each.study: None for each in params.externals.values()}
+              for key, run in external_runs(study, root).items()}
+    for key, external in params.externals.items():
+        if external != wanted.get(key):
+            raise ThoraxError(f"{path}: externals.{key}: not what studies/{external.study}.yaml says; "
+                              f"`python -m stages.select {' '.join(params.studies)}` mends the list")
     return params
+
+
+def external_runs(study: str, root: Path = Path(".")) -> dict[str, ExternalRun]:
+    """The tests of a study's models on films of other studies, named as in params.yaml. ThoraxError where the recipes
+    do not fit: a model must meet the films, and the labels, that it was made for."""
+    recipe, found = load_study(study, root), {}
+    for name, external in recipe.external.items():
+        with prefixed(f"{root / 'studies' / study}.yaml: external.{name}"):
+            if external.study == study:
+                raise ThoraxError(f"study: '{study}' is this study itself, whose test part is no external set")
+            other = load_study(external.study, root)
+            if external.split not in other.split:
+                raise ThoraxError(f"split: unknown split '{external.split}' of study '{external.study}'; "
+                                  f"{suggest(external.split, other.split)}")
+            labels = {label for dataset in other.download.datasets.values() for label in dataset.labels}
+            for label in [label for members in external.classes.values() for label in members]:
+                if label not in labels:
+                    raise ThoraxError(f"classes: unknown label '{label}' of study '{external.study}'; "
+                                      f"{suggest(label, labels)}")
+            for key, model in recipe.models.items():
+                if set(recipe.tasks[model.task]) != set(external.classes):
+                    continue
+                wanted = recipe.enhance.variants[model.films]
+                alike = [films for films, variant in other.enhance.variants.items() if variant == wanted]
+                if not alike:
+                    raise ThoraxError(f"study '{external.study}' has no variant with the steps and the image_size of "
+                                      f"'{model.films}', on which model '{key}' is trained; give it one")
+                found[f"{study}_{key}_on_{name}"] = ExternalRun(
+                    study=study, model=key, architecture=model.architecture, split=model.split, name=name,
+                    other=external.study, other_films=alike[0], other_split=external.split)
+    return found
 
 
 def load_run(study: str, model: str, root: Path = Path(".")) -> tuple[Params, Study, Model]:

@@ -76,6 +76,20 @@ class Run(Section):
     split: Name
 
 
+class ExternalRun(Section):
+    """A run tested on films of another study: `name` is the key in the recipe's `external`, `other` that study, and
+    `other_films` its variant with the operations and image size of the run's own films."""
+
+    study: Name
+    model: Name
+    architecture: Name
+    split: Name
+    name: Name
+    other: Name
+    other_films: Name
+    other_split: Name
+
+
 class Margins(Section):
     """How much worse a candidate may be before it counts: drops of each metric, as fractions."""
 
@@ -103,6 +117,7 @@ class Params(Section):
     gate: Gate
     studies: Annotated[list[Name], Field(min_length=1)]
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
+    externals: dict[Name, ExternalRun] = {}
 
     _source = field_validator("source")(check_source)
 
@@ -121,8 +136,19 @@ class Params(Section):
             if run.study not in self.studies:
                 raise contradiction(f"runs.{key} is of study '{run.study}', which studies does not name: "
                                     f"{suggest(run.study, self.studies)}")
+        for key, external in self.externals.items():
+            if key != f"{external.study}_{external.model}_on_{external.name}":
+                raise contradiction(f"externals.{key} must be called {external.study}_{external.model}_on_"
+                                    f"{external.name} (study, model, on, name)")
+            if f"{external.study}_{external.model}" not in self.runs:
+                raise contradiction(f"externals.{key} tests model '{external.model}' of study '{external.study}', "
+                                    "which is not among the runs")
+            if external.other not in self.studies:
+                raise contradiction(f"externals.{key} needs the films of study '{external.other}', which studies does "
+                                    f"not name: {suggest(external.other, self.studies)}")
+        used = {run.study for run in self.runs.values()} | {external.other for external in self.externals.values()}
         for study in self.studies:
-            if study not in {run.study for run in self.runs.values()}:
+            if study not in used:
                 raise contradiction(f"study '{study}' has no run; `python -m stages.select {' '.join(self.studies)}` "
                                     "writes the runs of these studies")
         return self
@@ -476,18 +502,41 @@ class Probes(Section):
     shortcut_limit: Fraction = 0.5
 
 
+class External(Section):
+    """Films of another study that the models of this one are tested on: the test part of its split `split`, or, with
+    `part: all`, all films of that split. Near-duplicates of the films that a model was trained and validated on are
+    taken out. `classes` maps each class of a task to labels of the other study; all models of tasks with just these
+    classes are tested, and films of other labels are left out."""
+
+    study: Name
+    split: Name = "grouped"
+    part: Literal["test", "all"] = "test"
+    classes: Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]], Field(min_length=2)]
+
+    @field_validator("classes")
+    @classmethod
+    def labels_belong_to_one_class(cls, classes):
+        labels = [label for members in classes.values() for label in members]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise contradiction(f"label '{label}' is named more than once")
+        return classes
+
+
 # Columns of predictions.csv and of a served answer, whose other columns are the classes.
 RESERVED = {"id", "group", "source", "label", "flagged", "refused"}
 
 
 class Study(Section):
+    """A study without tasks and models provides films for others to be tested on."""
+
     title: str
     download: Download
     enhance: Enhance
     split: Annotated[dict[Name, Split], Field(min_length=1)]
-    tasks: Annotated[dict[Name, Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]],
-                                          Field(min_length=2)]], Field(min_length=1)]
-    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    tasks: dict[Name, Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]], Field(min_length=2)]] = {}
+    models: dict[Name, Model] = {}
+    external: dict[Name, External] = {}
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     probes: Probes = Probes()
@@ -535,6 +584,11 @@ class Study(Section):
         if self.probes.films and self.probes.films not in self.enhance.variants:
             raise contradiction(f"probes.films: unknown variant '{self.probes.films}'; "
                                 f"{suggest(self.probes.films, self.enhance.variants)}")
+        for key, external in self.external.items():
+            if not any(set(classes) == set(external.classes) for classes in self.tasks.values()):
+                known = "; ".join(f"{task}: {', '.join(classes)}" for task, classes in self.tasks.items())
+                raise contradiction(f"external.{key}.classes: {', '.join(external.classes)} are the classes of no "
+                                    f"task; name every class of one (tasks: {known})")
         return self
 
     def stratum(self, label: str, where: str) -> str:

@@ -7,13 +7,13 @@ import pandas as pd
 from thorax.errors import ThoraxError
 from thorax.examples import Examples
 from thorax.packed import read
-from thorax.splits import unique_names
+from thorax.splits import PARTS, unique_names
 
 
 def part_of_task(study: str, variant: str, split: str, classes: dict[str, list[str]],
-                 part: str) -> tuple[Examples, pd.DataFrame]:
-    """The films of one part of a split that belong to a class of the task, and their rows of films.csv with the column
-    `class` (its name) added. Films of labels outside the task are left out.
+                 part: str | None) -> tuple[Examples, pd.DataFrame]:
+    """The films of one part of a split, or of all parts for None, that belong to a class of the task, and their rows of
+    films.csv with the column `class` (its name) added. Films of labels outside the task are left out.
 
     A film that the split repeats comes as often, its second copy with the id `<id>#2`. `group` is that of the first
     film of the cluster: films that must stay together count as one in a bootstrap, whatever the data set calls them."""
@@ -28,12 +28,13 @@ def part_of_task(study: str, variant: str, split: str, classes: dict[str, list[s
     films = films.iloc[row_of].reset_index(drop=True)
     films = films.assign(**{"id": unique_names(films["id"]), "class": films["label"].map(names),
                             "group": films.groupby(table["cluster"])["group"].transform("first")})
-    chosen = (table["split"] == part) & films["class"].notna()
+    chosen = films["class"].notna() & (table["split"].isin(PARTS if part is None else [part]))
     rows, films = row_of[chosen], films[chosen]
     present = set(films["class"])
     for name in classes:
         if name not in present:
-            raise ThoraxError(f"study '{study}': no film of class '{name}' in the {part} part; bring more films of it "
-                              "or leave the class out of the task")
+            where = f"the {part} part" if part else "any part"
+            raise ThoraxError(f"study '{study}': no film of class '{name}' in {where}; bring more films of it or leave "
+                              "the class out of the task")
     numbers = films["class"].map({name: number for number, name in enumerate(classes)}).to_numpy(int)
     return Examples(inputs, rows, numbers), films

@@ -63,9 +63,15 @@ def experiment(client: mlflow.MlflowClient, name: str) -> str:
     return found.experiment_id
 
 
-def lock_entries(lock: dict, name: str) -> dict:
+def lock_entries(lock: dict, name: str, params: Params) -> dict:
     """What dvc.lock says of the stages of a run."""
-    return {stage: lock["stages"].get(f"{stage}@{name}") for stage in STAGES}
+    keys = {stage: f"{stage}@{name}" for stage in STAGES}
+    keys |= {f"external_{each}": f"external@{name}_on_{each}" for each in external_sets(params.runs[name], params)}
+    return {stage: lock["stages"].get(key) for stage, key in keys.items()}
+
+
+def external_sets(run: Run, params: Params) -> list[str]:
+    return [each.name for each in params.externals.values() if (each.study, each.model) == (run.study, run.model)]
 
 
 def key_of(entries: dict) -> str:
@@ -77,7 +83,7 @@ def key_of(entries: dict) -> str:
 def keys(params: Params, root: Path = Path(".")) -> dict[str, str]:
     """The key of every run of params.yaml that dvc.lock knows all of."""
     lock = read_yaml(root / "dvc.lock")
-    entries = {name: lock_entries(lock, name) for name in params.runs}
+    entries = {name: lock_entries(lock, name, params) for name in params.runs}
     return {name: key_of(found) for name, found in entries.items() if all(found.values())}
 
 
@@ -95,7 +101,7 @@ def project(params: Params, recipes: dict[str, Study]) -> list[str]:
                 continue
             for broken in found:  # its projection was cut off
                 client.delete_run(broken.info.run_id)
-            create(client, home, run, recipes[run.study], params, lock_entries(lock, name), key)
+            create(client, home, run, recipes[run.study], params, lock_entries(lock, name, params), key)
             created.append(name)
     return created
 
@@ -114,10 +120,11 @@ def create(client: mlflow.MlflowClient, home: str, run: Run, recipe: Study, para
         identity = active.info.run_id
         client.log_batch(identity, tags=[RunTag(name, str(value)) for name, value in tags.items()],
                          params=[Param(name, value) for name, value in parameters(run, recipe, params, description)])
-        points = list(metrics(folder))
+        sets = external_sets(run, params)
+        points = list(metrics(folder, sets))
         for start in range(0, len(points), 1000):  # the most that a server takes at once
             client.log_batch(identity, metrics=points[start:start + 1000])
-        for outputs in ("evaluation", "explanation"):
+        for outputs in ("evaluation", "explanation", *(f"external/{each}" for each in sets)):
             mlflow.log_artifacts(str(folder / outputs), outputs)
         mlflow.log_artifact(str(folder / "history.csv"))
         log_model(folder, description)
@@ -145,12 +152,14 @@ def flat(node, name: str = ""):
         yield name, str(node)
 
 
-def metrics(folder: Path):
-    """The test metrics with their bounds, and the curves with the epoch as step."""
-    for name, entry in json.loads((folder / "evaluation" / "metrics.json").read_text()).items():
-        for bound, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-            if entry[bound] is not None:
-                yield Metric(f"test_{name}{suffix}", float(entry[bound]), 0, 0)
+def metrics(folder: Path, external: list[str]):
+    """The metrics on test part and external sets with their bounds, and the curves with the epoch as step."""
+    places = {"test": folder / "evaluation"} | {f"external_{each}": folder / "external" / each for each in external}
+    for prefix, place in places.items():
+        for name, entry in json.loads((place / "metrics.json").read_text()).items():
+            for bound, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                if entry[bound] is not None:
+                    yield Metric(f"{prefix}_{name}{suffix}", float(entry[bound]), 0, 0)
     history = pd.read_csv(folder / "history.csv")
     for row in history.to_dict("records"):
         for name in ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"):

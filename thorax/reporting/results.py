@@ -13,6 +13,7 @@ from thorax.errors import ThoraxError
 from thorax.intervals import as_text
 from thorax.reader import load_study
 from thorax.recipe import Model, Params, Split, Study
+from thorax.reporting.external_tables import external_lines
 from thorax.running import writing_into
 
 COLUMNS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",
@@ -67,7 +68,13 @@ def study_block(study: str, params: Params, figures: str, root: Path = Path(".")
     for task in recipe.tasks:
         members = [cell for cell in cells if cell.recipe.task == task]
         if members:
-            lines += [*task_lines(task, members, recipe, params.seed), *figure_lines(members, figures, recipe), ""]
+            names = {cell.name for cell in members}
+            external = [run for run in params.externals.values() if run.study == study and run.model in names]
+            lines += [*task_lines(task, members, recipe, params.seed),
+                      *external_lines(recipe, external, params.seed, root),
+                      *figure_lines(members, figures, recipe), ""]
+    if not cells:
+        lines += ["No models of its own: its films test those of other studies."]
     return "\n".join(lines).rstrip() + "\n"
 
 
