@@ -1,4 +1,4 @@
-"""select: write the lists `studies` and `runs` of params.yaml from the recipes; not a stage of dvc.yaml."""
+"""select: write the lists `studies`, `runs` and `searches` of params.yaml from the recipes; not a stage of dvc.yaml."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from thorax.reader import load_params, load_study, read_yaml
+from thorax.reader import load_params, load_study, read_yaml, recipe_file
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")
@@ -19,13 +19,16 @@ def main(*studies: str) -> None:
     read_yaml(PARAMS)  # a broken file is one line
     content = yaml.load(PARAMS.read_text(encoding="utf-8"))
     content["studies"] = list(dict.fromkeys(studies))
-    content["runs"] = CommentedMap()
+    content["runs"], content["searches"] = CommentedMap(), CommentedMap()
     for study in content["studies"]:
-        for name, model in load_study(study).models.items():
-            cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films,
-                             split=model.split)
-            cell.fa.set_flow_style()
-            content["runs"][f"{study}_{name}"] = cell
+        recipe = load_study(study)
+        for name, model in recipe.cells().items():
+            inputs = {"architecture": model.architecture, "films": model.films, "split": model.split}
+            content["runs"][f"{study}_{name}"] = line(study=study, model=name, **inputs,
+                                                      recipe=recipe_file(study, name, recipe))
+            if name in recipe.tune:
+                content["searches"][f"{study}_{name}"] = line(study=study, search=name,
+                                                              base=recipe.tune[name].base, **inputs)
     buffer = io.StringIO()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(content, buffer)
@@ -33,6 +36,13 @@ def main(*studies: str) -> None:
         (out / PARAMS.name).write_text(buffer.getvalue(), encoding="utf-8")
     print(f"select: {len(content['runs'])} runs of {', '.join(content['studies'])}; build them with `dvc repro`")
     load_params()
+
+
+def line(**keys: str) -> CommentedMap:
+    """A mapping that stands on one line."""
+    cell = CommentedMap(keys)
+    cell.fa.set_flow_style()
+    return cell
 
 
 if __name__ == "__main__":

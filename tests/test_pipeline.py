@@ -77,7 +77,8 @@ def test_the_enhancement_reruns_its_study_only(project):
         params["studies"].append("kermany"),
         params["runs"].update(kermany_subtype_small_cnn={"study": "kermany", "model": "subtype_small_cnn",
                                                          "architecture": "cnn", "films": "enhanced",
-                                                         "split": "grouped"})))
+                                                         "split": "grouped",
+                                                         "recipe": "studies/kermany.yaml"})))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["phantom"].update(patients=8, image_size=64),
         recipe["split"]["grouped"].update(train=0.5, validation=0.25, test=0.25)))
