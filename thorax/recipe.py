@@ -138,8 +138,9 @@ class Params(Section):
         for key, search in self.searches.items():
             run = self.runs.get(key)
             if run is None or (run.study, run.model) != (search.study, search.search):
-                raise contradiction(f"searches.{key} needs a run of its name, of the same study, whose model is "
-                                    f"'{search.search}'; `python -m stages.select {' '.join(self.studies)}` writes both")
+                raise contradiction(f"searches.{key} needs a run of its name, of the same study, whose "
+                                    f"model is '{search.search}'; `python -m stages.select "
+                                    f"{' '.join(self.studies)}` writes both")
         for study in self.studies:
             if study not in {run.study for run in self.runs.values()}:
                 raise contradiction(f"study '{study}' has no run; `python -m stages.select {' '.join(self.studies)}` "
@@ -563,8 +564,8 @@ class Study(Section):
                                     f"{suggest(search.base, self.models)}")
             split = self.models[search.base].split
             if self.split[split].unit != "group":
-                raise contradiction(f"tune.{key}: base '{search.base}' is split film by film, and a search would choose "
-                                    f"what leaks best; start from a model whose split has unit: group")
+                raise contradiction(f"tune.{key}: base '{search.base}' is split film by film, and a search would "
+                                    "choose what leaks best; start from a model whose split has unit: group")
         return self
 
     def cells(self) -> dict[str, Model]:
