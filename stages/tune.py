@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main(study: str, search: str) -> None:
     classes = recipe.tasks[base.task]
     side = json.loads((Path("data/enhanced") / study / f"{base.films}.json").read_text())["image_size"]
     prepare(params.seed, params.threads, params.device)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many models in one process: they are meant
     training, _ = part_of_task(study, base.films, base.split, classes, "train")
     validation, _ = part_of_task(study, base.films, base.split, classes, "validation")
 

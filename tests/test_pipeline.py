@@ -18,7 +18,7 @@ STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 ARCHITECTURE = "thorax/models/${item.architecture}.py"
 # Run by MLflow itself when the model is loaded; the stage copies it.
 BY_NAME = {"track": {"thorax/serving.py"}, "train": {ARCHITECTURE}, "evaluate": {ARCHITECTURE},
-           "explain": {ARCHITECTURE}}
+           "explain": {ARCHITECTURE}, "tune": {ARCHITECTURE}}
 
 
 def ran(output: str) -> list[str]:

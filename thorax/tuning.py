@@ -78,7 +78,8 @@ def opened(journal: Path, wanted: Search, seed: int) -> optuna.Study:
 
 def studied(journal: Path, wanted: Search) -> optuna.Study:
     pruners = {"none": optuna.pruners.NopPruner,
-               "median": lambda: optuna.pruners.MedianPruner(wanted.startup_trials, n_warmup_steps=1),
+               # Never at the first epoch, which says little.
+               "median": lambda: optuna.pruners.MedianPruner(wanted.startup_trials, n_warmup_steps=2),
                "hyperband": lambda: optuna.pruners.HyperbandPruner(1, wanted.epochs, 3)}
     return optuna.create_study(storage=JournalStorage(JournalFileBackend(str(journal))), study_name="search",
                                load_if_exists=True, direction="maximize", pruner=pruners[wanted.pruner]())
@@ -115,7 +116,7 @@ def attempt(study: optuna.Study, wanted: Search, base: Model, score: Callable) -
     try:
         value = score(fitting(base, values), tell)
     except optuna.TrialPruned:
-        end(study, trial, TrialState.PRUNED, f"worse than others after {len(epochs)} epochs")
+        end(study, trial, TrialState.PRUNED, f"worse than others at epoch {len(epochs)}")
     except DoesNotFit as error:
         end(study, trial, TrialState.PRUNED, str(error))
     except ThoraxError as error:
