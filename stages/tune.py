@@ -64,7 +64,7 @@ def main(study: str, search: str) -> None:
         with open(out / "best.yaml", "w", encoding="utf-8") as file:
             file.write(f"# Written by `dvc repro` (stage tune): the best of {len(table)} trials. Do not edit.\n")
             best = tuning.recipe_of(tuning.winner(trials), wanted, base)
-            YAML().dump({"models": {search: best.model_dump()}}, file)
+            YAML().dump({"models": {search: best.model_dump(exclude_none=True)}}, file)
         label = f"study {study}, search {search}: {wanted.sampler}, {len(table)} trials, {len(validation)} films of " \
                 "the validation part"
         tuning_charts.history(table, out / "history.png", label)

@@ -24,11 +24,11 @@ def check(space: dict[str, Dimension], base: Model) -> None:
     """ThoraxError for a key that the base's recipe lacks, for keys that overlap, and for a value that it cannot have
     there, beside the base's other values."""
     for key in space:
-        whole = "arguments.filters" if set(PYRAMID) & set(space) else None
-        for other in (*space, *([whole] if whole else [])):
-            if other != key and f"{key}.".startswith(f"{other}."):
-                raise ThoraxError(f"{key}: set by {'blocks and base_filters' if other == whole else other} as well; "
-                                  "leave one out")
+        others = [other for other in space if key.startswith(f"{other}.")]
+        if key.startswith("arguments.filters"):
+            others += [other for other in PYRAMID if other in space]
+        if others:
+            raise ThoraxError(f"{key}: set by {' and '.join(others)} as well; leave one out")
     for key, dimension in space.items():
         values = dimension.choices or [dimension.low, dimension.high]
         if len({text(value) for value in values}) < len(values):

@@ -22,6 +22,7 @@ from thorax.recipe import Dimension, Model, Search
 from thorax.space import text, with_values
 
 STATES = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+LEAST_FINISHED = 10  # trials of which importances are told: of fewer they are chance
 DIGITS = 4  # of a drawn number that is not whole: enough to train by, and short enough to read
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -196,11 +197,12 @@ def told(trial: FrozenTrial, budget: int) -> str:
 
 
 def importances(trials: list[FrozenTrial], seed: int) -> dict[str, float]:
-    """Share of the variance of macro F1 that each key explains, over the finished trials; empty where there is nothing
-    to explain: fewer than two values.
+    """Share of the variance of macro F1 that each key explains, over the finished trials; empty where those are too
+    few or all alike.
 
     Source: fANOVA, Hutter, Hoos & Leyton-Brown, ICML 2014, as Optuna has it."""
-    if len({trial.value for trial in trials if trial.state == TrialState.COMPLETE}) < 2:
+    values = [trial.value for trial in trials if trial.state == TrialState.COMPLETE]
+    if len(values) < LEAST_FINISHED or len(set(values)) < 2:
         return {}
     study = optuna.create_study(direction="maximize")
     study.add_trials(trials)

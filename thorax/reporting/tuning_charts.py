@@ -30,7 +30,8 @@ def history(trials: pd.DataFrame, path, label: str) -> Figure:
         known = chosen[chosen["macro_f1"].notna()]
         axes.plot(known["trial"], known["macro_f1"], mark, color=colour, label=f"{state} ({len(chosen)})")
         none = chosen[chosen["macro_f1"].isna()]
-        axes.plot(none["trial"], np.full(len(none), 0.02), mark, color=colour, transform=floor, clip_on=False)
+        if len(none):
+            axes.plot(none["trial"], np.full(len(none), 0.02), mark, color=colour, transform=floor)
     axes.set(xlabel="trial", ylabel="macro F1")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y")
@@ -45,7 +46,7 @@ def importance(shares: dict[str, float], path, label: str) -> Figure:
     axes = figure.add_subplot()
     if not shares:
         axes.set_axis_off()
-        say_empty(axes, "fewer than two different results: nothing to explain")
+        say_empty(axes, "too few finished trials, or all alike: nothing to explain")
         return save(figure, path)
     bars = axes.barh(list(shares), list(shares.values()), height=0.7, color=PALETTE[0])
     axes.bar_label(bars, labels=[f"{share:.0%}" for share in shares.values()], padding=3, fontsize=10)
@@ -80,7 +81,7 @@ def slices(trials: pd.DataFrame, space: dict[str, Dimension], path, label: str) 
             axes.plot(places[chosen], trials["macro_f1"][chosen], mark, color=colour, label=state)
         best = trials["best"] == 1
         axes.plot(places[best], trials["macro_f1"][best], "o", markersize=13, markerfacecolor="none",
-                  color=PALETTE[2], label="winner")
+                  color=PALETTE[2], label="winner", clip_on=False)
         axes.set_title(key, fontsize=10, loc="left")
         axes.grid(axis="y")
     for axes in panels[len(space):]:
