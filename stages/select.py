@@ -1,4 +1,5 @@
-"""select: write `studies`, `runs` and `externals` of params.yaml from the recipes; not a stage of dvc.yaml."""
+"""select: write the lists of params.yaml (`studies`, `runs`, `searches`, `externals`) from the recipes; not a stage of
+dvc.yaml."""
 
 import io
 from pathlib import Path
@@ -7,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from thorax.errors import ThoraxError
-from thorax.reader import external_runs, load_params, load_study, read_yaml
+from thorax.reader import external_runs, load_params, load_study, read_yaml, recipe_file
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")
@@ -20,16 +21,18 @@ def main(*studies: str) -> None:
     yaml.width = 1000  # a run is one line
     read_yaml(PARAMS)  # a broken file is one line
     content = yaml.load(PARAMS.read_text(encoding="utf-8"))
-    content["runs"], content["externals"] = CommentedMap(), CommentedMap()
+    content["runs"], content["searches"], content["externals"] = CommentedMap(), CommentedMap(), CommentedMap()
     for study in dict.fromkeys(studies):
-        for name, model in load_study(study).models.items():
-            cell = CommentedMap(study=study, model=name, architecture=model.architecture, films=model.films,
-                             split=model.split)
-            cell.fa.set_flow_style()
-            content["runs"][f"{study}_{name}"] = cell
+        recipe = load_study(study)
+        for name, model in recipe.cells().items():
+            inputs = {"architecture": model.architecture, "films": model.films, "split": model.split}
+            content["runs"][f"{study}_{name}"] = line(study=study, model=name, **inputs,
+                                                      recipe=recipe_file(study, name, recipe))
+            if name in recipe.tune:
+                content["searches"][f"{study}_{name}"] = line(study=study, search=name,
+                                                              base=recipe.tune[name].base, **inputs)
         for name, external in external_runs(study).items():
-            content["externals"][name] = CommentedMap(external.model_dump())
-            content["externals"][name].fa.set_flow_style()
+            content["externals"][name] = line(**external.model_dump())
     if not content["runs"]:
         raise ThoraxError(f"{', '.join(studies)}: no models, only films for other studies to be tested on; name a "
                           "study with models")
@@ -42,6 +45,13 @@ def main(*studies: str) -> None:
     tests = f" and {len(content['externals'])} external tests" if content["externals"] else ""
     print(f"select: {len(content['runs'])} runs{tests} of {', '.join(content['studies'])}; build them with `dvc repro`")
     load_params()
+
+
+def line(**keys: str) -> CommentedMap:
+    """A mapping that stands on one line."""
+    cell = CommentedMap(keys)
+    cell.fa.set_flow_style()
+    return cell
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from thorax import artefacts, live, models
+from thorax import artefacts, live, models, scoring
 from thorax.backend import computing, describe, prepare
 from thorax.reader import load_run, prefixed
 from thorax.running import run, writing_into
 from thorax.tasks import part_of_task
-from thorax.training import fit
+from thorax.training import fit, predict
 
 
 def main(study: str, model: str) -> None:
@@ -30,6 +30,7 @@ def main(study: str, model: str) -> None:
                           wanted.weights != "none", callbacks)
         history.to_csv(out / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
         best = history[history["kept"] == 1].iloc[0]
+        chosen_by = scoring.scores(validation.classes, predict(network, validation, "validate"))
         artefacts.save(out, network, {
             "study": study, "model": model, "architecture": wanted.architecture, "arguments": wanted.arguments,
             "head": wanted.head, "task": wanted.task, "classes": classes, "image_size": films["image_size"],
@@ -41,7 +42,8 @@ def main(study: str, model: str) -> None:
             "split_sha256": artefacts.sha256(Path("data/split") / study / f"{wanted.split}.csv"),
             "seed": params.seed, "computed_with": describe(params.threads) | {"precision": wanted.train.precision}})
         summary = {"parameters": network.count_params(), "epochs": len(history), "kept_epoch": int(best["epoch"]),
-                   **{name: round(float(best[name]), 6) for name in ("val_loss", "val_accuracy")}}
+                   **{name: round(float(best[name]), 6) for name in ("val_loss", "val_accuracy")},
+                   "val_macro_f1": round(float(chosen_by["macro_f1"]), 6)}
         (out / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(f"train: {study}: {model}: kept epoch {best['epoch']:.0f} of {len(history)}, validation accuracy "
           f"{best['val_accuracy']:.3f}")

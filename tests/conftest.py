@@ -94,7 +94,7 @@ def make_project(folder: Path) -> Path:
     edit(folder / "params.yaml", lambda params: params.update(
         studies=["phantom"], source="phantom", sources={}, externals={},
         runs={f"phantom_{model}": {"study": "phantom", "model": model, "architecture": "cnn", "films": films,
-                                   "split": "grouped"}
+                                   "split": "grouped", "recipe": "studies/phantom.yaml"}
               for model, films in (("small_cnn", "enhanced"), ("small_cnn_plain", "plain"))}))
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", "-A")

@@ -19,7 +19,7 @@ STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 ARCHITECTURE = "thorax/models/${item.architecture}.py"
 # Run by MLflow itself when the model is loaded; the stage copies it.
 BY_NAME = {"track": {"thorax/serving.py"}, "train": {ARCHITECTURE}, "evaluate": {ARCHITECTURE},
-           "explain": {ARCHITECTURE}, "external": {ARCHITECTURE}}
+           "explain": {ARCHITECTURE}, "external": {ARCHITECTURE}, "tune": {ARCHITECTURE}}
 
 
 def ran(output: str) -> list[str]:
@@ -78,7 +78,8 @@ def test_the_enhancement_reruns_its_study_only(project):
         params["studies"].append("kermany"),
         params["runs"].update(kermany_subtype_small_cnn={"study": "kermany", "model": "subtype_small_cnn",
                                                          "architecture": "cnn", "films": "enhanced",
-                                                         "split": "grouped"})))
+                                                         "split": "grouped",
+                                                         "recipe": "studies/kermany.yaml"})))
     edit(project / "studies" / "kermany.yaml", lambda recipe: (
         recipe["download"]["phantom"].update(patients=8, image_size=64),
         recipe["split"]["grouped"].update(train=0.5, validation=0.25, test=0.25)))

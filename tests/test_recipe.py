@@ -21,7 +21,8 @@ def recipes(tmp_path: Path) -> Path:
     edit(tmp_path / "params.yaml", lambda params: params.update(
         studies=["phantom"],
         runs={"phantom_small_cnn": {"study": "phantom", "model": "small_cnn", "architecture": "cnn",
-                                    "films": "enhanced", "split": "grouped"}}))
+                                    "films": "enhanced", "split": "grouped",
+                                    "recipe": "studies/phantom.yaml"}}))
     return tmp_path
 
 
@@ -179,7 +180,7 @@ def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(mistake, recipe
 PARAMS_MISTAKES = {
     "an unknown study": ("studies", ["phantum"], "runs.phantom_small_cnn is of study 'phantom', which studies does"),
     "a study without a recipe": ("runs", {"x_y": {"study": "x", "model": "y", "architecture": "cnn", "films": "z",
-                                                     "split": "grouped"}},
+                                                     "split": "grouped", "recipe": "studies/x.yaml"}},
                                  "runs.x_y is of study 'x'"),
     "a study named twice": ("studies", ["phantom", "phantom"], "studies names a study twice"),
     "a study without runs": ("studies", ["phantom", "kermany"], "study 'kermany' has no run; `python -m stages.select"),

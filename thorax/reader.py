@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from thorax.errors import ThoraxError
-from thorax.recipe import ExternalRun, Model, Params, Section, Study, suggest
+from thorax.recipe import ExternalRun, Model, Params, Section, Study, Winner, suggest
 
 # DVC's run cache drops parameters of these names, so that a change of one silently restores the old output
 # (github.com/treeverse/dvc/issues/10296).
@@ -129,6 +129,10 @@ def load_study(name: str, root: Path = Path(".")) -> Study:
     for key, variant in study.enhance.variants.items():
         with prefixed(f"{path}: enhance.variants.{key}"):
             enhance.check(variant.steps, variant.image_size)
+    space = importlib.import_module("thorax.space")  # by name as well
+    for key, search in study.tune.items():
+        with prefixed(f"{path}: tune.{key}.space"):
+            space.check(search.space, study.models[search.base])
     return study
 
 
@@ -141,15 +145,24 @@ def load_params(root: Path = Path(".")) -> Params:
             raise ThoraxError(f"{path}: sources: unknown data set '{dataset}'; "
                               f"{suggest(dataset, module_names('datasets'))}")
     for key, run in params.runs.items():
-        models = load_study(run.study, root).models
+        study = load_study(run.study, root)
+        models = study.cells()
         if run.model not in models:
             raise ThoraxError(f"{path}: runs.{key}.model: study '{run.study}' has no model '{run.model}'; "
                               f"{suggest(run.model, models)}")
+        mend = f"`python -m stages.select {' '.join(params.studies)}` mends the runs"
+        if run.recipe != recipe_file(run.study, run.model, study):
+            raise ThoraxError(f"{path}: runs.{key}.recipe: must be {recipe_file(run.study, run.model, study)}; {mend}")
+        search = params.searches.get(key)
+        if (run.model in study.tune) != (search is not None) or (search and search.model_dump() != {
+                **run.model_dump(exclude={"model", "recipe"}), "search": run.model,
+                "base": study.tune[run.model].base}):
+            raise ThoraxError(f"{path}: searches.{key}: not what studies/{run.study}.yaml says; {mend}")
         for field in ("architecture", "films", "split"):
             wanted, found = getattr(models[run.model], field), getattr(run, field)
             if wanted != found:
                 raise ThoraxError(f"{path}: runs.{key}.{field}: '{found}', but studies/{run.study}.yaml says "
-                                  f"'{wanted}'; `python -m stages.select {' '.join(params.studies)}` mends the runs")
+                                  f"'{wanted}'; {mend}")
     wanted = {key: run for study in {each.study: None for each in params.externals.values()}
               for key, run in external_runs(study, root).items()}
     for key, external in params.externals.items():
@@ -190,9 +203,24 @@ def external_runs(study: str, root: Path = Path(".")) -> dict[str, ExternalRun]:
     return found
 
 
+def recipe_file(name: str, model: str, study: Study) -> str:
+    """The file that has `models.<model>`: the study's recipe, or what a search has found."""
+    return f"models/{name}/{model}/tuning/best.yaml" if model in study.tune else f"studies/{name}.yaml"
+
+
+def load_model(name: str, model: str, study: Study, root: Path = Path(".")) -> Model:
+    """The recipe of a model of the study, or of the winner of its search of that name, once it has run."""
+    if model not in study.cells():
+        raise ThoraxError(f"studies/{name}.yaml: there is no model '{model}'; {suggest(model, study.cells())}")
+    if model in study.models:
+        return study.models[model]
+    path = root / recipe_file(name, model, study)
+    if not path.is_file():
+        raise ThoraxError(f"{path}: no such file; run `dvc repro`, which searches and writes it")
+    return load(path, Winner).models[model]
+
+
 def load_run(study: str, model: str, root: Path = Path(".")) -> tuple[Params, Study, Model]:
     """params.yaml, the recipe and the model's part of it, for the stages that handle one model."""
     params, recipe = load_params(root), load_study(study, root)
-    if model not in recipe.models:
-        raise ThoraxError(f"studies/{study}.yaml: there is no model '{model}'; {suggest(model, recipe.models)}")
-    return params, recipe, recipe.models[model]
+    return params, recipe, load_model(study, model, recipe, root)

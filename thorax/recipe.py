@@ -67,10 +67,23 @@ def check_source(source: str) -> str:
 
 class Run(Section):
     """One cell of the results table. `architecture`, `films` and `split` repeat the recipe (checked) because DVC can
-    depend on one module, one array and one split only if it finds their names here."""
+    depend on one module, one array and one split only if it finds their names here. `recipe` is the file that has
+    `models.<model>`: that of the study or, for the winner of a search, what the search has written."""
 
     study: Name
     model: Name
+    architecture: Name
+    films: Name
+    split: Name
+    recipe: str
+
+
+class SearchRun(Section):
+    """One search of a study, with what it repeats of the recipe of its base, as a run does."""
+
+    study: Name
+    search: Name
+    base: Name
     architecture: Name
     films: Name
     split: Name
@@ -118,6 +131,7 @@ class Params(Section):
     studies: Annotated[list[Name], Field(min_length=1)]
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
     externals: dict[Name, ExternalRun] = {}
+    searches: dict[Name, SearchRun] = {}
 
     _source = field_validator("source")(check_source)
 
@@ -136,6 +150,12 @@ class Params(Section):
             if run.study not in self.studies:
                 raise contradiction(f"runs.{key} is of study '{run.study}', which studies does not name: "
                                     f"{suggest(run.study, self.studies)}")
+        for key, search in self.searches.items():
+            run = self.runs.get(key)
+            if run is None or (run.study, run.model) != (search.study, search.search):
+                raise contradiction(f"searches.{key} needs a run of its name, of the same study, whose "
+                                    f"model is '{search.search}'; `python -m stages.select "
+                                    f"{' '.join(self.studies)}` writes both")
         for key, external in self.externals.items():
             if key != f"{external.study}_{external.model}_on_{external.name}":
                 raise contradiction(f"externals.{key} must be called {external.study}_{external.model}_on_"
@@ -433,6 +453,60 @@ class Model(Section):
         return self
 
 
+class Dimension(Section):
+    """What one key of the recipe may become: one of `choices`, or a number from `low` to `high`, whole where both are;
+    `log` draws its logarithm."""
+
+    choices: Annotated[list[Any], Field(min_length=2)] | None = None
+    low: Any = None
+    high: Any = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def choices_or_range(self):
+        bounds = [bound for bound in (self.low, self.high) if bound is not None]
+        if (self.choices is None) != (len(bounds) == 2) or (self.choices is not None and (bounds or self.log)):
+            raise contradiction("must be {choices: [...]}, or {low: ..., high: ...} with or without log: true")
+        for bound in bounds:
+            if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not math.isfinite(bound):
+                raise contradiction(f"{bound!r} is no number; low and high must be")
+        if bounds and self.low >= self.high:
+            raise contradiction(f"low ({self.low:g}) must be below high ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise contradiction(f"log needs a low above 0, not {self.low:g}")
+        return self
+
+    def is_whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+class Search(Section):
+    """`trials` recipes are tried, each of them that of model `base` with other values at the keys of `space`
+    (thorax/space.py), its phases cut to `epochs`. The one with the best macro F1 on the validation part is trained, at
+    full length, as the model of the search's name.
+
+    The first `startup_trials` are random and never pruned; then the sampler learns from the trials so far, and the
+    pruner ends those that are worse: `median` below the median of the trials at the same epoch, `hyperband` below the
+    best third of its bracket."""
+
+    base: Name
+    sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["none", "median", "hyperband"] = "none"
+    trials: Annotated[int, Field(ge=2, le=10_000)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    startup_trials: Annotated[int, Field(ge=1)] = 10
+    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def sampler_gets_to_learn(self):
+        if self.sampler == "tpe" and self.startup_trials >= self.trials:
+            raise contradiction(f"tpe starts after startup_trials ({self.startup_trials}), but there are {self.trials} "
+                                "trials; lower startup_trials, raise trials, or say sampler: random")
+        if self.pruner != "none" and self.epochs < 2:
+            raise contradiction(f"pruner: {self.pruner} ends trials between epochs, and there is one")
+        return self
+
+
 class Evaluate(Section):
     """Intervals are of confidence `level`, from so many `resamples`. Operating points reach `sensitivity` on the
     validation part; without it Youden's index chooses them. The input gate lets the share `gate_accepts` of the
@@ -537,6 +611,7 @@ class Study(Section):
     tasks: dict[Name, Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]], Field(min_length=2)]] = {}
     models: dict[Name, Model] = {}
     external: dict[Name, External] = {}
+    tune: dict[Name, Search] = {}
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     probes: Probes = Probes()
@@ -591,6 +666,24 @@ class Study(Section):
                                     f"task; name every class of one (tasks: {known})")
         return self
 
+    @model_validator(mode="after")
+    def searches_start_from_models(self):
+        for key, search in self.tune.items():
+            if key in self.models:
+                raise contradiction(f"tune.{key}: its winner would be called as models.{key} is; rename one")
+            if search.base not in self.models:
+                raise contradiction(f"tune.{key}.base: unknown model '{search.base}'; "
+                                    f"{suggest(search.base, self.models)}")
+            split = self.models[search.base].split
+            if self.split[split].unit != "group":
+                raise contradiction(f"tune.{key}: base '{search.base}' is split film by film, and a search would "
+                                    "choose what leaks best; start from a model whose split has unit: group")
+        return self
+
+    def cells(self) -> dict[str, Model]:
+        """The models, and by the name of each search the model that it starts from: same task, films, split."""
+        return self.models | {name: self.models[search.base] for name, search in self.tune.items()}
+
     def stratum(self, label: str, where: str) -> str:
         """`<data set>/<label>` for a label, which may be that already."""
         known = [f"{name}/{each}" for name, dataset in self.download.datasets.items() for each in dataset.labels]
@@ -601,3 +694,9 @@ class Study(Section):
             labels = [stratum.partition("/")[2] for stratum in known]
             raise contradiction(f"{where}: unknown label '{label}'; {suggest(label, {*known, *labels})}")
         return found[0]
+
+
+class Winner(Section):
+    """best.yaml of a search: the recipe of its winner, under the search's name."""
+
+    models: Annotated[dict[Name, Model], Field(min_length=1, max_length=1)]

@@ -31,14 +31,16 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
-from thorax.reader import read_yaml
+from thorax.reader import load_model, read_yaml
 from thorax.recipe import Params, Run, Study
 from thorax.running import locked
 
 DEFAULT_STORE = "sqlite:///mlflow.db"
 KEY = "thorax.key"
+TRIAL_OF = "thorax.trial_of"  # the key of the run whose search a child run was a trial of
 STAGES = ("train", "evaluate", "explain")
 STORE_WAIT_S = 120.0
+MOST_RUNS = 10_000  # that a search may have
 
 
 def connect() -> mlflow.MlflowClient:
@@ -65,7 +67,7 @@ def experiment(client: mlflow.MlflowClient, name: str) -> str:
 
 def lock_entries(lock: dict, name: str, params: Params) -> dict:
     """What dvc.lock says of the stages of a run."""
-    keys = {stage: f"{stage}@{name}" for stage in STAGES}
+    keys = {stage: f"{stage}@{name}" for stage in (("tune", *STAGES) if name in params.searches else STAGES)}
     keys |= {f"external_{each}": f"external@{name}_on_{each}" for each in external_sets(params.runs[name], params)}
     return {stage: lock["stages"].get(key) for stage, key in keys.items()}
 
@@ -99,7 +101,8 @@ def project(params: Params, recipes: dict[str, Study]) -> list[str]:
             found = client.search_runs([home], f"tags.`{KEY}` = '{key}'")
             if any(other.info.status == "FINISHED" for other in found):
                 continue
-            for broken in found:  # its projection was cut off
+            trials = client.search_runs([home], f"tags.`{TRIAL_OF}` = '{key}'", max_results=MOST_RUNS)
+            for broken in (*found, *trials):  # its projection was cut off
                 client.delete_run(broken.info.run_id)
             create(client, home, run, recipes[run.study], params, lock_entries(lock, name, params), key)
             created.append(name)
@@ -128,13 +131,29 @@ def create(client: mlflow.MlflowClient, home: str, run: Run, recipe: Study, para
             mlflow.log_artifacts(str(folder / outputs), outputs)
         mlflow.log_artifact(str(folder / "history.csv"))
         log_model(folder, description)
+        if "tune" in entries:
+            log_trials(client, home, identity, folder / "tuning", key)
+
+
+def log_trials(client: mlflow.MlflowClient, home: str, parent: str, folder: Path, key: str) -> None:
+    """The trials of a search as child runs of its winner's run: values, macro F1 on the validation part, and how each
+    ended."""
+    ends = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+    for trial in pd.read_csv(folder / "trials.csv", dtype=str, keep_default_na=False).to_dict("records"):
+        facts = {name: trial.pop(name) for name in ("trial", "state", "best", "epochs", "macro_f1", "reason")}
+        tags = {"mlflow.parentRunId": parent, TRIAL_OF: key, "state": facts["state"], "reason": facts["reason"]}
+        run = client.create_run(home, run_name=f"trial {facts['trial']}", tags=tags).info.run_id
+        measured = [Metric("val_macro_f1", float(facts["macro_f1"]), 0, 0)] if facts["macro_f1"] else []
+        client.log_batch(run, measured, [Param(name.replace("*", "each"), value) for name, value in trial.items()])
+        client.set_terminated(run, ends[facts["state"]])
+    mlflow.log_artifacts(str(folder), "tuning")
 
 
 def parameters(run: Run, recipe: Study, params: Params, description: dict):
     """Name and text of every number of the recipe that the run depends on."""
     sections = {"seed": params.seed, "threads": params.threads, "device": params.device,
                 "enhance": recipe.enhance.variants[run.films].model_dump(),
-                **recipe.models[run.model].model_dump(),
+                **load_model(run.study, run.model, recipe).model_dump(),
                 "split": {"name": run.split, **recipe.split[run.split].model_dump()},
                 "classes": list(description["classes"]), "parameters": description["parameters"],
                 "computed_with": description["computed_with"]}

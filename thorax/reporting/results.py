@@ -11,9 +11,10 @@ from thorax import predictions
 from thorax.comparison import paired_difference, unpaired_differences
 from thorax.errors import ThoraxError
 from thorax.intervals import as_text
-from thorax.reader import load_study
+from thorax.reader import load_model, load_study
 from thorax.recipe import Model, Params, Split, Study
 from thorax.reporting.external_tables import external_lines
+from thorax.reporting.tuning_tables import search_lines
 from thorax.running import writing_into
 
 COLUMNS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1",
@@ -40,7 +41,8 @@ def cells_of(study: str, params: Params, root: Path = Path(".")) -> list[Cell]:
     for run in params.runs.values():
         if run.study == study:
             folder = root / "models" / study / run.model
-            cells.append(Cell(run.model, recipe.models[run.model], read_json(folder / "training.json"),
+            wanted = load_model(study, run.model, recipe, root)
+            cells.append(Cell(run.model, wanted, read_json(folder / "training.json"),
                               read_json(folder / "evaluation" / "metrics.json"), folder))
     return cells
 
@@ -70,7 +72,7 @@ def study_block(study: str, params: Params, figures: str, root: Path = Path(".")
         if members:
             names = {cell.name for cell in members}
             external = [run for run in params.externals.values() if run.study == study and run.model in names]
-            lines += [*task_lines(task, members, recipe, params.seed),
+            lines += [*task_lines(task, members, recipe, params.seed), *search_lines(members, recipe, params.seed),
                       *external_lines(recipe, external, params.seed, root),
                       *figure_lines(members, figures, recipe), ""]
     if not cells:
