@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from thorax import packed
+from thorax.augment import augment
 from thorax.reader import load_params, load_study
-from thorax.recipe import Params
+from thorax.recipe import Params, Study
 from thorax.reporting import card, charts, external_tables, results, sheets, study_page
 from thorax.reporting.costs import cost_chart, costs
 from thorax.reporting.matrix_chart import matrix_chart
@@ -16,7 +17,9 @@ from thorax.reporting.ranking_chart import ranking_chart
 from thorax.running import run, writing
 
 PAGE = Path("README.md")
-EXAMPLES = 3  # films in the sheet of the enhancement
+EXAMPLES = 3  # films in the sheets of enhancement and augmentation
+SAMPLES = 4  # films of every label in the sheet of them
+DRAWN = 5  # changes of a film in the sheet of the augmentation
 
 
 def main() -> None:
@@ -57,6 +60,8 @@ def draw(study: str, params: Params, out: Path) -> None:
             shutil.copy(path, out / f"{task}_{chosen.name}_{path.name}")
         for split, ranking in study_page.rankings(members, recipe, params).items():
             ranking_chart(ranking, out / f"{task}_{split}_ranking.png", f"study {study}, task {task}, {split} split")
+        draw_augmentation(chosen, recipe, study, params.seed, out / f"{task}_{chosen.name}_augmentation.png")
+    draw_samples(study, next(iter(recipe.enhance.variants)), out / "samples.png")
     if {"plain", "enhanced"} <= set(recipe.enhance.variants):
         draw_enhancement(study, out / "enhancement.png")
 
@@ -87,6 +92,31 @@ def draw_matrices(params: Params, out: Path) -> list[str]:
                      f"classes {matrix.classes}; intervals by group bootstrap; bold: own test part")
         lines += external_tables.matrix_lines(matrix, name)
     return lines
+
+
+def draw_samples(study: str, variant: str, path: Path) -> None:
+    """The first films of every label of every data set."""
+    arrays, films = packed.read(Path("data/enhanced") / study, variant)
+    shown = films.groupby(["dataset", "label"]).head(SAMPLES).sort_values(["label", "dataset"], kind="stable")
+    sheets.contact_sheet([np.asarray(arrays[row]) for row in shown.index],
+                         [f"{row.label} ({row.dataset})" for row in shown.itertuples()], SAMPLES, path,
+                         f"study {study}: the first films of every label, {variant}", title="Films")
+
+
+def draw_augmentation(cell: results.Cell, recipe: Study, study: str, seed: int, path: Path) -> None:
+    """The first film of some labels, and what the first epochs make of it; nothing where films are not changed."""
+    if cell.recipe.train.augment.is_off():
+        return
+    arrays, films = packed.read(Path("data/enhanced") / study, cell.recipe.films)
+    labels = [label for members in recipe.tasks[cell.recipe.task].values() for label in members]
+    shown, captions = [], []
+    for row, label in films["label"][films["label"].isin(labels)].drop_duplicates().head(EXAMPLES).items():
+        film = np.asarray(arrays[row])
+        shown += [film, *(augment(film, cell.recipe.train.augment, seed, epoch, row) for epoch in range(DRAWN))]
+        captions += [label, *(f"epoch {epoch}" for epoch in range(1, DRAWN + 1))]
+    sheets.contact_sheet(shown, captions, DRAWN + 1, path,
+                         f"study {study}, {cell.name}: films as they are, and as epochs of a training change them",
+                         title="Augmentation")
 
 
 def draw_enhancement(study: str, path: Path) -> None:

@@ -88,6 +88,12 @@ MISTAKES = {
     "numbers for a label twice": ("split.grouped.films", {"test": {"viral": 3, "phantom/viral": 4}},
                                   "split.grouped.films.test names a label twice: viral, phantom/viral"),
 
+    "a published figure of no model": ("published", {"source": "a paper", "figures": [
+        {"model": "small_cn", "films": "its test films", "metrics": {"accuracy": 0.9}}]},
+        "published.figures.0.model: unknown model 'small_cn'; did you mean 'small_cnn'?"),
+    "a published figure of no class": ("published", {"source": "a paper", "figures": [
+        {"model": "small_cnn", "films": "its test films", "metrics": {"recall_covd": 0.9}}]},
+        "published.figures.0.metrics: unknown metric 'recall_covd'; did you mean 'recall_covid'?"),
     "an unknown label": ("tasks.findings.covid", ["covvid"],
                          "tasks.findings.covid: unknown label 'covvid'; did you mean 'covid'?"),
     "a label in two classes": ("tasks.findings.covid", ["normal"], "label 'normal' belongs to more than one class"),

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from thorax.errors import ThoraxError
+from thorax.reader import load_study
 from thorax.splits import PARTS, clusters, deal, drawn, split, unique_names
 
 FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}
@@ -197,10 +199,86 @@ def test_drawing_fewer_films_before_a_grouped_split_repeats_none():
 
 @pytest.mark.parametrize("before, after, said", [
     ({"set/rare": 61}, {}, "per_class: set/rare has 60 films, fewer than 61; films are repeated before the split only"),
-    ({}, {"test": {"set/rare": 61}}, "films.test: 57 films of set/rare are left for this part, fewer than 61"),
+    ({}, {"test": {"set/rare": 61}}, "films.test: 60 films of set/rare are left for this part, fewer than 61"),
     ({}, {"test": {"set/rare": 57}, "train": {"set/rare": 5}},
      "films.train: 0 films of set/rare are left for this part, fewer than 5"),
 ])
 def test_films_that_lack_are_named_with_what_to_do(before, after, said):
     with pytest.raises(ThoraxError, match=said.replace(".", r"\.")):
         deal(*case(), True, FRACTIONS, before, after, 1)
+
+
+def mixed_case(seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """330 films each of two strata, of which some dozen are films of the other stratum too."""
+    random = np.random.default_rng(seed)
+    cluster = np.arange(660)
+    for one, other in zip(random.choice(330, 24, replace=False), random.choice(330, 24, replace=False), strict=True):
+        cluster[330 + other] = cluster[one]
+    return [f"film{row}" for row in range(660)], np.repeat(["one/normal", "other/normal"], 330), clusters(cluster)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_numbers_are_reached_also_where_data_sets_hold_films_of_each_other(seed):
+    numbers = {"train": {"one/normal": 180, "other/normal": 180}, "validation": {"one/normal": 20, "other/normal": 20},
+               "test": {"one/normal": 100, "other/normal": 100}}
+    ids, strata, cluster = mixed_case(seed)
+    rows, part = deal(ids, strata, cluster, True, FRACTIONS, {}, numbers, seed)
+    for name, each in numbers.items():
+        for stratum, wanted in each.items():
+            assert ((part == name) & (strata[rows] == stratum)).sum() == wanted
+    assert all(len(set(part[cluster[rows] == number])) == 1 for number in np.unique(cluster[rows]))
+
+
+# The four classes of the radiography data base, and what the published study brings each of them to.
+RADIOGRAPHY = {"covid": 3616, "normal": 10192, "opacity": 6012, "virus": 1345}
+PUBLISHED = {"train": 2531, "validation": 361, "test": 724}
+
+
+@pytest.fixture(scope="module")
+def radiography() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """All 21,165 films by name, with 260 pairs of near-duplicates among the COVID films."""
+    labels = np.repeat(list(RADIOGRAPHY), list(RADIOGRAPHY.values()))
+    pairs = [(2 * number, 2 * number + 1) for number in range(260)]
+    return [f"film{row}" for row in range(len(labels))], labels, clusters(np.arange(len(labels)), pairs=pairs)
+
+
+def dealt_by_recipe(name: str, films) -> tuple[np.ndarray, np.ndarray]:
+    wanted = load_study("radiography_resnet", ROOT).split[name]
+    fractions = {part: getattr(wanted, part) for part in PARTS}
+    return deal(*films, wanted.unit == "group", fractions, wanted.per_class, wanted.films, 2026)
+
+
+@pytest.mark.parametrize("name", ["as_published", "grouped"])
+def test_the_published_10124_1444_and_2896_films_are_reached_at_true_scale(name, radiography):
+    rows, part = dealt_by_recipe(name, radiography)
+    assert {each: int((part == each).sum()) for each in PARTS} == {"train": 10124, "validation": 1444, "test": 2896}
+    for label in RADIOGRAPHY:
+        own = radiography[1][rows] == label
+        assert {each: int((part[own] == each).sum()) for each in PARTS} == PUBLISHED
+
+
+def test_of_these_films_none_crosses_by_group_and_viral_ones_are_copied_across_as_published(radiography):
+    cluster = radiography[2]
+    rows, part = dealt_by_recipe("grouped", radiography)
+    assert not set(cluster[rows[part == "train"]]) & set(cluster[rows[part != "train"]])
+    assert not set(cluster[rows[part == "validation"]]) & set(cluster[rows[part == "test"]])
+    for name in ("validation", "test"):
+        assert len(set(rows[part == name])) == (part == name).sum()  # films are repeated in the training part alone
+    rows, part = dealt_by_recipe("as_published", radiography)
+    crossing = set(rows[part == "train"]) & set(rows[part == "test"])
+    assert len(crossing) > 300
+    assert {str(label) for label in radiography[1][list(crossing)]} == {"virus"}
+
+
+def test_undersampling_and_oversampling_change_the_training_part_alone(radiography):
+    rows, part = dealt_by_recipe("all_films", radiography)
+    train = set(rows[part == "train"])
+    for name, count, repeated in (("undersampled", 940, False), ("oversampled", 7134, True)):
+        some, where = dealt_by_recipe(name, radiography)
+        for each in ("validation", "test"):
+            np.testing.assert_array_equal(some[where == each], rows[part == each])
+        own = some[where == "train"]
+        assert set(own) <= train
+        assert (len(set(own)) < len(own)) == repeated
+        assert dict(zip(*np.unique(radiography[1][own], return_counts=True), strict=True)) == dict.fromkeys(
+            RADIOGRAPHY, count)

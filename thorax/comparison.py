@@ -31,12 +31,13 @@ def paired_difference(labels, baseline, candidate, groups, metric: str, resample
 
 
 def unpaired_differences(baseline: tuple, candidate: tuple, metrics: Sequence[str], resamples: int, level: float,
-                         seed: int) -> dict[str, dict[str, float]]:
-    """Each of `metrics` (of scoring.OVERALL) of `candidate` minus that of `baseline`, evaluated on different films.
+                         seed: int, classes: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+    """Each of `metrics` of `candidate` minus that of `baseline`, evaluated on different films.
 
-    Args: baseline and candidate, each as (labels (n,) int, probabilities (n, k), groups (n,) ids). Groups are resampled
-    in each by itself, so that the spread of both adds up. Films that both test parts hold are not accounted for: they
-    make the two figures vary together, and the interval wider than it need be.
+    Args: baseline and candidate, each as (labels (n,) int, probabilities (n, k), groups (n,) ids); metrics, of
+    scoring.OVERALL or, if the k `classes` are named, `<metric>_<class>`. Groups are resampled in each by itself, so
+    that the spread of both adds up. Films that both test parts hold are not accounted for: they make the two figures
+    vary together, and the interval wider than it need be.
 
     Returns value, low and high of each metric, rounded to 6 digits.
 
@@ -46,8 +47,8 @@ def unpaired_differences(baseline: tuple, candidate: tuple, metrics: Sequence[st
     # Streams of their own: one seed for both would draw the same places in both lists of groups.
     for stream, (labels, probabilities, groups) in zip(np.random.SeedSequence(seed).spawn(2), (baseline, candidate),
                                                        strict=True):
-        points.append(scoring.scores(labels, probabilities))
-        chunks = [scoring.scores(labels, probabilities, weights)
+        points.append(by_name(scoring.scores(labels, probabilities), classes))
+        chunks = [by_name(scoring.scores(labels, probabilities, weights), classes)
                   for weights in group_weights(groups, resamples, stream)]
         drawn.append({name: np.concatenate([chunk[name] for chunk in chunks]) for name in metrics})
     result = {}
@@ -56,6 +57,12 @@ def unpaired_differences(baseline: tuple, candidate: tuple, metrics: Sequence[st
         result[name] = {"value": round(float(points[1][name] - points[0][name]), 6), "low": round(low, 6),
                         "high": round(high, 6)}
     return result
+
+
+def by_name(scores: dict[str, np.ndarray], classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """The overall scores, and those of each class under names of their own."""
+    return scores | {f"{metric}_{name}": scores[metric][..., number] for metric in scoring.PER_CLASS
+                     for number, name in enumerate(classes)}
 
 
 def paired_samples(labels, baseline, candidate, groups, metrics: list[str], resamples: int,

@@ -597,6 +597,29 @@ class External(Section):
         return classes
 
 
+# What thorax/scoring.py computes: for a task, and for each of its classes as `<metric>_<class>`.
+OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "macro_ap", "log_loss")
+PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
+
+
+class Figure(Section):
+    """What was published of the system that `model` repeats: `metrics` by their names in metrics.json, and the `films`
+    that they were measured on, in words. `external` names the data set, where these are not films of the study."""
+
+    model: Name
+    films: str
+    external: Name | None = None
+    metrics: Annotated[dict[Name, float], Field(min_length=1)]
+
+
+class Published(Section):
+    """`source`: where the figures stand; `note`: what cannot be reproduced, or why there is no figure."""
+
+    source: str
+    note: str = ""
+    figures: list[Figure] = []
+
+
 # Columns of predictions.csv and of a served answer, whose other columns are the classes.
 RESERVED = {"id", "group", "source", "label", "flagged", "refused"}
 
@@ -615,6 +638,7 @@ class Study(Section):
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     probes: Probes = Probes()
+    published: Published | None = None
 
     @model_validator(mode="after")
     def names_are_known(self):
@@ -683,6 +707,20 @@ class Study(Section):
     def cells(self) -> dict[str, Model]:
         """The models, and by the name of each search the model that it starts from: same task, films, split."""
         return self.models | {name: self.models[search.base] for name, search in self.tune.items()}
+
+    @model_validator(mode="after")
+    def published_figures_are_of_the_models(self):
+        for number, figure in enumerate(self.published.figures if self.published else []):
+            where = f"published.figures.{number}"
+            if figure.model not in self.models:
+                raise contradiction(f"{where}.model: unknown model '{figure.model}'; "
+                                    f"{suggest(figure.model, self.models)}")
+            classes = self.tasks[self.models[figure.model].task]
+            known = [*OVERALL, *(f"{metric}_{name}" for name in classes for metric in PER_CLASS)]
+            for metric in figure.metrics:
+                if metric not in known:
+                    raise contradiction(f"{where}.metrics: unknown metric '{metric}'; {suggest(metric, known)}")
+        return self
 
     def stratum(self, label: str, where: str) -> str:
         """`<data set>/<label>` for a label, which may be that already."""

@@ -9,6 +9,7 @@ import numpy as np
 from thorax.errors import ThoraxError
 
 PARTS = ("train", "validation", "test")
+TRIES = 20  # at reaching numbers of films where clusters have several labels
 
 
 def clusters(*keys: Sequence[str], pairs: Iterable[tuple[int, int]] = ()) -> np.ndarray:
@@ -72,6 +73,23 @@ def split(ids: Sequence[str], labels: Sequence[str], cluster: Sequence[int], fra
     return np.array(list(fractions))[part[cluster]]
 
 
+def reach(ids: Sequence[str], strata: Sequence[str], cluster: Sequence[int], fractions: Mapping[str, float],
+          numbers: Mapping[str, Mapping[str, int]], seed: int) -> np.ndarray:
+    """`split` by `numbers`, where films of one stratum may be duplicates of another's: a part that took such a cluster
+    for the sake of one can end short of the other, and is dealt as many more in another try. After the last one the
+    part stays short."""
+    asked = {name: dict(each) for name, each in numbers.items()}
+    for _ in range(TRIES):
+        part = split(ids, strata, cluster, fractions, seed, asked)
+        short = {(name, stratum): count - ((part == name) & (strata == stratum)).sum()
+                 for name, each in numbers.items() if name != "train" for stratum, count in each.items()}
+        if max(short.values(), default=0) <= 0:
+            break
+        for (name, stratum), lacking in short.items():
+            asked[name][stratum] += max(0, int(lacking))
+    return part
+
+
 def place(name: str, seed: int) -> str:
     """What films are put in order by: it depends on the film's name and the seed, not on the order of the files."""
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
@@ -111,7 +129,7 @@ def deal(ids: Sequence[str], strata: Sequence[str], cluster: Sequence[int], whol
         rows = np.concatenate([rows[strata[rows] != stratum], drawn(own, ids, count, seed)]).astype(int)
     rows = np.sort(rows)
     units = cluster[rows] if whole_clusters else np.arange(len(rows))
-    part = split(unique_names(ids[rows]), strata[rows], units, fractions, seed, after)
+    part = reach(unique_names(ids[rows]), strata[rows], units, fractions, after, seed)
     for name, numbers in after.items():
         for stratum, count in numbers.items():
             own = (part == name) & (strata[rows] == stratum)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from thorax import predictions
-from thorax.comparison import paired_difference, unpaired_differences
+from thorax.comparison import paired_difference
 from thorax.errors import ThoraxError
 from thorax.intervals import as_text
 from thorax.reader import load_model, load_study
 from thorax.recipe import Model, Params, Split, Study
 from thorax.reporting.external_tables import external_lines
+from thorax.reporting.published import protocol_lines, source_text
 from thorax.reporting.tuning_tables import search_lines
 from thorax.running import writing_into
 
@@ -66,7 +67,8 @@ def study_block(study: str, params: Params, figures: str, root: Path = Path(".")
     audits = read_json(root / "data" / "audit" / f"{study}.json")
     used = dict.fromkeys(cell.recipe.split for cell in cells)
     lines = [f"**{recipe.title}** (study `{study}`). {provenance(recipe, params)} "
-             f"{' '.join(protocol(name, recipe.split[name], audits[name], params.seed) for name in used)}", ""]
+             f"{' '.join(protocol(name, recipe.split[name], audits[name], params.seed) for name in used)} "
+             f"{source_text(recipe)}".rstrip(), ""]
     for task in recipe.tasks:
         members = [cell for cell in cells if cell.recipe.task == task]
         if members:
@@ -122,7 +124,7 @@ def task_lines(task: str, cells: list[Cell], recipe: Study, seed: int) -> list[s
                f"{facts['parameters']:,}", f"{facts['kept_epoch']} of {facts['epochs']}",
                *(as_text(cell.metrics[name]) for name in COLUMNS)]
         lines.append(f"| {' | '.join(map(str, row))} |")
-    lines += ["", *enhancement_lines(cells, recipe, seed), *inflation_lines(cells, recipe, seed)]
+    lines += ["", *enhancement_lines(cells, recipe, seed), *protocol_lines(cells, recipe, COLUMNS, seed)]
     chosen = best(cells, recipe)
     lines += [f"Per class, `{chosen.name}` (best validation accuracy):", "",
               "| class | test films | precision | recall | F1 | AUC | average precision |",
@@ -160,24 +162,6 @@ def difference(baseline: Cell, candidate: Cell, recipe: Study, seed: int) -> dic
     _, after, _ = predictions.to_arrays(second)
     return paired_difference(labels, before, after, groups, "balanced_accuracy", recipe.evaluate.resamples,
                              recipe.evaluate.level, seed)
-
-
-def inflation_lines(cells: list[Cell], recipe: Study, seed: int) -> list[str]:
-    """Pairs of models that differ in the split alone, one by film and one by group: what the leakage adds."""
-    lines = []
-    for honest in cells:
-        for leaky in cells:
-            units = recipe.split[honest.recipe.split].unit, recipe.split[leaky.recipe.split].unit
-            alike = leaky.recipe.model_copy(update={"split": honest.recipe.split}) == honest.recipe
-            if units == ("group", "film") and alike:
-                arrays = [predictions.to_arrays(cell.predictions()) for cell in (honest, leaky)]
-                changes = unpaired_differences(*arrays, list(COLUMNS), recipe.evaluate.resamples,
-                                               recipe.evaluate.level, seed)
-                told = "; ".join(f"{COLUMNS[name]} {change['value']:+.3f} ({change['low']:+.3f} to "
-                                 f"{change['high']:+.3f})" for name, change in changes.items())
-                lines += [f"Inflation, `{leaky.name}` ({leaky.recipe.split}) minus `{honest.name}` "
-                          f"({honest.recipe.split}): {told}; unpaired, as the test films differ.", ""]
-    return lines
 
 
 def figure_lines(cells: list[Cell], figures: str, recipe: Study) -> list[str]:

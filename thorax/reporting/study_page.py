@@ -20,7 +20,7 @@ from thorax.reporting.results import Cell, best, cells_of, is_phantom, read_json
 # Figures of the shown model, by the heading they stand under.
 CALIBRATION = {"reliability": "Reliability before and after the temperature", "risk_coverage": "Risk against coverage"}
 CURVES = {"roc": "ROC curves", "precision_recall": "Precision-recall curves", "class_bars": "Films per class and part",
-          "class_pie": "Shares of the classes"}
+          "class_pie": "Shares of the classes", "augmentation": "Films as epochs of its training change them"}
 EXPLANATION = {"gradcam": "Grad-CAM", "sanity": "The same maps with shuffled weights"}
 
 
@@ -34,7 +34,7 @@ def study_page(study: str, params: Params, shown: Path, root: Path = Path(".")) 
     lines += ["", "Figures in brackets are an interval: another set of films of the same kind would give a value in "
               "it. A difference smaller than the interval is no difference.", "", "## Results", "",
               study_block(study, params, ".", root),
-              *figures(shown, {"enhancement": "Before and after the enhancement"})]
+              *figures(shown, {"samples": "Films of every label", "enhancement": "Before and after the enhancement"})]
     for task, members in tasks.items():
         lines += task_lines(study, task, members, recipe, params, shown, root)
     return "\n".join(lines).rstrip() + "\n"
