@@ -1,5 +1,6 @@
 """Published figures stand beside those measured under both protocols, and beside nothing else."""
 
+import json
 import re
 
 import numpy as np
@@ -92,6 +93,11 @@ def test_a_figure_of_external_films_stands_beside_nothing_that_was_measured_on_t
     assert rows["accuracy"][0] == "0.930 [1]"
     assert rows["accuracy on prashant"] == ["0.920 [2]", "-", "-", "-"]
     assert "f1 covid" not in rows
+    (cells[1].folder / "external" / "prashant").mkdir(parents=True)
+    outside = {name: {"value": 0.713, "low": 0.7, "high": 0.75} for name in cells[1].metrics}
+    (cells[1].folder / "external" / "prashant" / "metrics.json").write_text(json.dumps(outside))
+    rows = {row[1]: row[2:] for row in table(protocol_lines(cells, study, COLUMNS, 1))}
+    assert rows["f1 covid on prashant"] == ["0.930 [2]", "0.713 (0.700 to 0.750)", "-", "-"]
 
 
 def test_a_study_without_published_figures_has_no_column_for_them(tmp_path):

@@ -1,5 +1,7 @@
 """Published figures beside measured ones: of a system split as it was published, and of the same split by group."""
 
+import json
+
 from thorax import predictions
 from thorax.comparison import unpaired_differences
 from thorax.intervals import as_text
@@ -38,14 +40,16 @@ def protocol_lines(cells: list, recipe: Study, titles: dict[str, str], seed: int
 
 def rows_of(leaky, honest, figures: list, recipe: Study, titles: dict[str, str], seed: int) -> list[list[str]]:
     """Figure, published, by film, by group (none where `honest` is), inflation. Figures of external films come last,
-    without what was measured: the test part is not where they were measured."""
+    beside what was measured on the external set of that name; of these the films may differ, so no inflation."""
     told: dict[str, list[str]] = {}
     outside = []
     for number, figure in figures:
         for metric, value in figure.metrics.items():
             if figure.external:
                 title = f"{metric.replace('_', ' ')} on {figure.external}"
-                outside.append([title, f"{value:.3f} [{number}]", "-", "-", "-"])
+                outside.append([title, f"{value:.3f} [{number}]",
+                                *(measured_outside(cell, figure.external, metric, recipe) for cell in (leaky, honest)),
+                                "-"])
             else:
                 told.setdefault(metric, []).append(f"{value:.3f} [{number}]")
     metrics = list(dict.fromkeys([*told, *titles]))
@@ -53,6 +57,12 @@ def rows_of(leaky, honest, figures: list, recipe: Study, titles: dict[str, str],
     return [[titles.get(metric, metric.replace("_", " ")), ", ".join(told.get(metric, "-")),
              as_text(leaky.metrics[metric]), as_text(honest.metrics[metric]) if honest else "-", added[metric]]
             for metric in metrics] + outside
+
+
+def measured_outside(cell, name: str, metric: str, recipe: Study) -> str:
+    """The metric of a run on the external set `name`; a dash where the run is not tested on it."""
+    path = cell.folder / "external" / name / "metrics.json" if cell and name in recipe.external else None
+    return as_text(json.loads(path.read_text())[metric]) if path and path.exists() else "-"
 
 
 def differs_in_unit_alone(honest, leaky, recipe: Study) -> bool:
