@@ -258,5 +258,7 @@ def test_a_study_runs_whole_on_phantoms_and_reports_both_protocols(dealt, monkey
         assert (Path("reports") / figure).stat().st_size > 0
     page = (Path("reports") / study / "index.html").read_text()
     assert "Films of every label" in page
+    if not any(model.train.augment.is_off() for model in models.values()):
+        assert "Films as epochs of its training change them" in page
     if study == "external_validation":
         assert re.search(r"\| simple_cnn \| `prashant`: prashant \(grouped, all\) \| [1-9]", text)
