@@ -37,7 +37,7 @@ def test_the_slices_ring_the_winner_in_a_panel_for_every_key(trials, tmp_path):
     for axes, place in zip(panels, [1e-2, 512, 1, 3], strict=True):
         [ring] = [line for line in axes.lines if line.get_label() == "winner"]
         assert (list(ring.get_xdata()), list(ring.get_ydata())) == ([place], [0.7])
-    assert [label.get_text() for label in panels[2].get_xticklabels()] == ["adam", "sgd, momentum 0.9"]
+    assert [label.get_text() for label in panels[2].get_xticklabels()] == ["adam", "sgd\nmomentum 0.9"]
 
 
 def test_importance_is_drawn_largest_first_and_says_where_there_is_none(tmp_path):

@@ -70,8 +70,8 @@ def slices(trials: pd.DataFrame, space: dict[str, Dimension], path, label: str) 
         if dimension.choices is not None:
             names = [text(choice) for choice in dimension.choices]
             places = trials[key].astype(str).map(names.index)
-            tilt = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 9 else {}
-            axes.set_xticks(range(len(names)), names, fontsize=9, **tilt)
+            lines = [name.replace(", ", "\n") for name in names]
+            axes.set_xticks(range(len(names)), lines, fontsize=9, rotation=90 if max(map(len, names)) > 9 else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
         elif dimension.is_whole() and not dimension.log:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
@@ -79,7 +79,7 @@ def slices(trials: pd.DataFrame, space: dict[str, Dimension], path, label: str) 
             axes.set_xscale("log")
             if dimension.high < 100 * dimension.low:  # too short for powers of ten alone
                 ticks = np.geomspace(dimension.low, dimension.high, 4)
-                axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+                axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
                 axes.minorticks_off()
         for state, (mark, colour) in MARKS.items():
             chosen = trials["state"] == state
