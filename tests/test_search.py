@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import edit, environment, make_project, run
 from tests.test_pipeline import ran
 from thorax.errors import ThoraxError
+from thorax.intervals import as_text
 from thorax.reader import load_params, load_run, load_study
 from thorax.reporting.results import study_block
 from thorax.space import with_values
@@ -69,7 +70,7 @@ def test_the_table_shows_the_search_beside_the_configuration_set_by_hand(searche
     [row] = [line for line in text.splitlines() if line.startswith("| wide: tpe")]
     assert f"| 3 | 3 | 0 | 0 | {trials['macro_f1'].max():.3f} | " in row
     f1 = json.loads((searched / "models/phantom/wide/evaluation/metrics.json").read_text())["macro_f1"]
-    assert f"{f1['value']:.3f} ({f1['low']:.3f} to {f1['high']:.3f})" in row
+    assert f"| {as_text(f1)} |" in row
     assert "| small_cnn, set by hand | - | - | - | - | - | " in text
     assert "Search, `wide` minus `small_cnn` on the same test films: macro F1 " in text
     assert "Enhancement, `wide`" not in text
