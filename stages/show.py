@@ -19,10 +19,10 @@ def main() -> None:
     print("""
 Where to look next, after `. .venv/bin/activate`:
   reports/<study>/index.html  all of a study on one page: open it in a browser
-  reports/results.md      every table, with intervals; the figures beside it
-  models/<study>/<model>  weights, predictions, figures of one model
-  mlflow ui               the models side by side, at http://127.0.0.1:5000
-  dvc dag                 the pipeline; `dvc repro` runs what has changed""")
+  reports/results.md          every table, with intervals; the figures beside it
+  models/<study>/<model>      weights, predictions, figures of one model
+  mlflow ui                   the models side by side, at http://127.0.0.1:5000
+  dvc dag                     the pipeline; `dvc repro` runs what has changed""")
 
 
 if __name__ == "__main__":
