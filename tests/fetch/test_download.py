@@ -10,9 +10,10 @@ import pytest
 from stages import download
 from tests.conftest import ROOT, edit
 from tests.local_services import Fault, Kaggle, bomb, serving, zipped
-from thorax import raw, recipe
+from thorax import raw, reader
 from thorax.datasets import kermany
 from thorax.errors import ThoraxError
+from thorax.recipe import Phantom
 
 ARCHIVE = zipped(("a/1.jpeg", bytes(range(100))), ("a/2.jpeg", b"film" * 20))
 
@@ -44,7 +45,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory) -> bytes:
     """The simulated Kermany set in a zip, as Kaggle would give it."""
-    settings = recipe.Phantom(patients=1, image_size=64, films_per_patient=[1, 1])
+    settings = Phantom(patients=1, image_size=64, films_per_patient=[1, 1])
     path = tmp_path_factory.mktemp("twin") / "twin.zip"
     raw.write_archive(path, kermany.simulate(kermany.LABELS, settings, 1), "twin")
     return path.read_bytes()
@@ -150,7 +151,7 @@ def test_the_recipe_takes_a_commit_in_quotes(checkout):
     commit = "12345e78" + "0" * 32
     edit(Path("studies/kermany.yaml"),
          lambda content: content["download"]["datasets"]["kermany"].update(version=commit))
-    assert recipe.load_study("kermany").download.datasets["kermany"].version == commit
+    assert reader.load_study("kermany").download.datasets["kermany"].version == commit
 
 
 def test_the_recipe_takes_a_version_and_refuses_what_is_none(checkout):
@@ -158,10 +159,10 @@ def test_the_recipe_takes_a_version_and_refuses_what_is_none(checkout):
         edit(Path("studies/kermany.yaml"),
              lambda content, version=version: content["download"]["datasets"]["kermany"].update(version=version))
         with pytest.raises(ThoraxError, match=r"download\.datasets\.kermany\.version"):
-            recipe.load_study("kermany")
+            reader.load_study("kermany")
 
 
 def test_an_archive_source_needs_a_path(checkout):
     source(source="archive:")
     with pytest.raises(ThoraxError, match=r"must be phantom, download, folder:<path> or archive:<path.zip>"):
-        recipe.load_params()
+        reader.load_params()

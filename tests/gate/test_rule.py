@@ -48,7 +48,7 @@ def network():
     from thorax.recipe import Train
     from thorax.training import fit, predict
 
-    prepare(1, 2)
+    prepare(1, 2, "cpu")
     plans = plan_films(dict.fromkeys(CLASSES, 60), seed=3, confound=1.0, films_per_patient=(1, 2))
     films = np.stack([cv2.resize(render_film(plan, 64).image, (32, 32), interpolation=cv2.INTER_AREA)
                       for plan in plans])
@@ -59,7 +59,8 @@ def network():
     parts = [Examples(films, np.flatnonzero(part), labels[part]) for part in (~test, test)]
     model = models.build("cnn", {"filters": [8, 16]}, ["gap"], 3, 32)
     phase = {"trainable": "all", "epochs": 12, "learning_rate": 2e-2, "decay": "cosine"}
-    fit(model, *parts, Train.model_validate({"batch_size": 16, "phases": [phase]}), 3, seed=1, pretrained=False)
+    fit(model, *parts, Train.model_validate({"batch_size": 16, "phases": [phase]}), CLASSES, seed=1,
+        pretrained=False)
 
     def predicted(weights) -> pd.DataFrame:
         model.set_weights(weights)
