@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from thorax.raw import open_archive
+
 ROOT = Path(__file__).parent.parent
 PARTS = ["stages", "thorax", "studies", "dvc.yaml", "params.yaml", "README.md", "requirements.txt", ".dvcignore",
          ".gitignore", ".dvc/config", ".dvc/.gitignore",
@@ -60,6 +62,12 @@ def shrink(recipe: dict) -> None:
         model["arguments"] = {"filters": [4, 8], "convolutions": 1}
         model["train"]["batch_size"] = 8
         model["train"]["phases"] = [{"trainable": "all", "epochs": 2, "learning_rate": 1e-2}]
+
+
+@pytest.fixture(autouse=True)
+def archives_of_this_test_alone():
+    """Stages run in this process find their archives by relative paths, which the next test means otherwise."""
+    open_archive.cache_clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, environment, run
+from tests.conftest import ROOT, edit, environment, run
 from thorax import running
 from thorax.errors import ThoraxError
 from thorax.running import writing, writing_into
@@ -211,6 +211,8 @@ def test_a_real_write_beyond_the_limit_is_a_clear_error_and_leaves_nothing(proje
 
 
 def test_ctrl_c_in_the_middle_of_a_stage_leaves_no_half_output(project):
+    # Enough films to be in the middle of them.
+    edit(project / "studies" / "phantom.yaml", lambda recipe: recipe["download"]["phantom"].update(patients=500))
     stage = subprocess.Popen([sys.executable, "-m", "stages.download", "phantom"], cwd=project, env=environment(),
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert wait_for((project / "data" / "raw" / ".tmp-phantom" / "phantom" / "films.zip").exists)
