@@ -92,9 +92,10 @@ def keys(params: Params, root: Path = Path(".")) -> dict[str, str]:
 def project(params: Params, recipes: dict[str, Study]) -> list[str]:
     """Create the MLflow runs that the store lacks; returns their names."""
     lock = read_yaml(Path("dvc.lock"))
-    client = connect()
     created = []
+    # Before connecting: a second process that looks at a new database while its tables are filled may lock it.
     with locked(Path("mlruns"), STORE_WAIT_S):
+        client = connect()
         for name, key in keys(params).items():
             run = params.runs[name]
             home = experiment(client, run.study)
