@@ -124,7 +124,8 @@ def test_trials_that_do_not_fit_the_films_or_diverge_are_told_and_a_search_of_no
             "built for films of 32x32 with arguments") in done.stdout
     edit(searched_copy / "studies" / "phantom.yaml", lambda recipe: (
         recipe["models"]["small_cnn"]["arguments"].update(batch_norm=False),
-        recipe["models"]["small_cnn"]["train"].update(optimizer={"name": "sgd", "momentum": 0.99}),
+        # The penalty makes every step multiply the weights, until they overflow.
+        recipe["models"]["small_cnn"]["train"].update(optimizer={"name": "sgd", "momentum": 0.99}, l2=0.9),
         recipe["tune"]["wide"].update(space={"train.phases.0.learning_rate": {"choices": [10.0, 9.0]}}, epochs=2)))
     done = run(searched_copy, *TUNE, check=False)
     assert done.returncode == 1

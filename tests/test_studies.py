@@ -185,6 +185,7 @@ def shrink(name: str, recipe: dict) -> None:
     if "published" in recipe:
         recipe["published"]["figures"] = [figure for figure in recipe["published"].get("figures", [])
                                           if figure["model"] in recipe["models"]]
+    recipe.pop("tune", None)  # searches have tests of their own
     recipe["evaluate"] = {"resamples": 100}
     recipe["explain"] = {"right": 1, "wrong": 1, "sanity_films": 2, "sanity_draws": 1}
 
