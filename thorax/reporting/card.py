@@ -72,6 +72,9 @@ def limits(facts: Facts) -> str:
 
 
 def data(facts: Facts) -> str:
+    told = ("title", "origin", "licence", "citation")
+    if not facts.sources or not all(source.get(field) for source in facts.sources.values() for field in told):
+        return ""
     lines = []
     for name, source in facts.sources.items():
         kinds = {"phantom": "simulated", "folder": "read from a folder", "archive": "read from an archive"}
@@ -101,6 +104,8 @@ def partition(facts: Facts) -> str:
 def counts(facts: Facts) -> str:
     classes = {label: name for name, labels in facts.model["classes"].items() for label in labels}
     films = facts.films.assign(**{"class": facts.films["label"].map(classes)}).dropna(subset="class")
+    if films.empty:
+        return ""
     table = films.groupby(["class", "source"]).split.value_counts().unstack(fill_value=0)
     lines = ["| class | source | train | validation | test |", "|---|---|---|---|---|"]
     for (name, source), row in table.iterrows():
@@ -134,10 +139,13 @@ def training(facts: Facts) -> str:
 
 
 def selection(facts: Facts) -> str:
-    kept = facts.cell.training
+    kept, search = facts.cell.training, facts.recipe.tune.get(facts.cell.name)
+    chosen = "were set by hand; no search." if search is None else (
+        f"are the best of {search.trials} trials ({search.sampler}, from `{search.base}`) by macro F1 on the "
+        "validation part.")
     return (f"Weights of epoch {kept['kept_epoch']} of {kept['epochs']}, the best by "
-            f"{facts.cell.recipe.train.early_stopping.monitor}. The test part chose nothing. Hyper-parameters were set "
-            "by hand; no search.")
+            f"{facts.cell.recipe.train.early_stopping.monitor}. The test part chose nothing. Hyper-parameters "
+            f"{chosen}")
 
 
 def performance(facts: Facts) -> str:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from thorax.intervals import as_text
 from thorax.reporting.look import GREY, PALETTE, drawn, new_figure, save, say_empty
@@ -56,6 +57,10 @@ def cost_chart(found: dict[str, dict], path, label: str) -> Figure:
             say_empty(axes, "not measured here")
             continue
         axes.set_xscale("log")
+        # Few numbers, written out: on a short axis Matplotlib's own are powers that overlap each other.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if measure != "parameters" else (1,)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < 1e4 else f"{value:.0e}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.25, y=0.15)
         for number, (name, row) in enumerate(shown.items()):
             entry = row["balanced_accuracy"]
