@@ -34,6 +34,8 @@ def shrink_studies(folder) -> None:
         recipe["split"]["grouped"] = {"train": 0.5, "validation": 0.2, "test": 0.3}
         recipe["enhance"]["variants"]["enhanced"] = {"image_size": 32, "steps": [{"op": "gray"}]}
         recipe["enhance"]["variants"]["plain"]["image_size"] = 32
+        recipe["models"] = {"small_cnn": recipe["models"]["small_cnn"]}
+        del recipe["published"], recipe["split"]["as_published"]
         recipe["models"]["small_cnn"]["arguments"] = {"filters": [4, 8], "convolutions": 1}
         recipe["models"]["small_cnn"]["train"]["phases"] = [{"trainable": "all", "epochs": 1, "learning_rate": 1e-2}]
         recipe["evaluate"]["resamples"] = 200

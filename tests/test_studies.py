@@ -151,7 +151,7 @@ def test_a_published_study_has_60_stages_at_most(study):
     assert 3 * len(load_study(study, ROOT).models) + len(others) <= 60
 
 
-@pytest.mark.parametrize("study", [*STUDIES, *SMALL])
+@pytest.mark.parametrize("study", [*STUDIES, *SMALL, "kermany", "crosssource_small"])
 def test_every_model_on_the_published_split_has_a_twin_that_differs_in_the_split_alone(study):
     models = load_study(study, ROOT).models
     leaky = {name for name, model in models.items() if model.split == "as_published"}
