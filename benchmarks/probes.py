@@ -1,14 +1,11 @@
 """What the probes find on phantoms with and without confounding, and how large a box the lungs need.
 
     python -m benchmarks.probes
-    python -m benchmarks.probes kermany     # instead: the table of a study whose probes have run
 
 Simulates the films of the phantom study at confound 0 and 1 (two minutes on two cores), and writes the tables between
 the markers of docs/probes.md. Expect: no alarm at confound 0; at 1 the alarm of all probes but the shuffled labels.
 """
 
-import json
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -36,13 +33,7 @@ BOXES = {"0.03 from each edge": (0.03, 0.97, 0.03, 0.97), "0.06, 0.10 at the bot
          "0.10": (0.10, 0.90, 0.10, 0.90), "0.125": (0.125, 0.875, 0.125, 0.875), "0.25": (0.25, 0.75, 0.25, 0.75)}
 
 
-def main(studies: list[str]) -> None:
-    for study in studies:
-        found = json.loads((Path("data/probes") / study / "probes.json").read_text())
-        block = "\n".join(line for task, answers in found["tasks"].items() for line in probe_lines(task, answers))
-        PAGE.write_text(fill(PAGE.read_text(), f"probes_{study}", block))
-    if studies:
-        return
+def main() -> None:
     params, study = load_params(), load_study("phantom")
     lines = []
     for confound in (0.0, 1.0):
@@ -100,4 +91,4 @@ def box_lines(films: Films, lesions: np.ndarray, study: Study) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -11,6 +11,7 @@ from thorax.reader import load_params, load_study
 from thorax.recipe import Params
 from thorax.reporting.costs import cost_table, costs
 from thorax.reporting.external_tables import matrices, matrix_lines
+from thorax.reporting.probe_tables import probe_lines
 from thorax.reporting.results import Cell, cells_of, fill_page, read_json, study_block
 from thorax.reporting.systems import system_lines
 from thorax.running import run, writing
@@ -53,9 +54,11 @@ def write_page(study: str, params: Params, overview: str, out: Path) -> None:
     for picture in PICTURE.findall(block):
         shutil.copy(Path("reports") / picture, out / picture)
     shutil.copy(Path("logs") / f"{study}-costs.png", out / study / "costs.png")
+    found = read_json(Path("data/probes") / study / "probes.json")["tasks"]
+    probes = [line for task, answers in found.items() for line in probe_lines(task, answers)]
     lines = [f"# {recipe.title}", "", f"Written by `python -m stages.publish`; do not edit. Which films these are, and "
              f"what the figures can not tell: [{overview}](../{overview}).", "", block.rstrip(), "",
-             *cost_lines(study, cells_of(study, params), params)]
+             "## Probes", "", *probes, "", "## Cost", "", *cost_lines(study, cells_of(study, params), params)]
     (out / f"{study}.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -81,7 +81,7 @@ def refuse_unsafe_names(node, path: Path, where: str = "") -> None:
         for key, value in node.items():
             if key in UNSAFE_NAMES:
                 raise ThoraxError(f"{path}: {where}{key}: this name is refused because DVC's run cache ignores it; "
-                                  f"call it '{UNSAFE_NAMES[key]}' (dvc issue 10296)")
+                                  f"call it '{UNSAFE_NAMES[key]}' (github.com/treeverse/dvc/issues/10296)")
             refuse_unsafe_names(value, path, f"{where}{key}.")
     elif isinstance(node, list):
         for number, value in enumerate(node):

@@ -1,11 +1,13 @@
 """The model card has no gaps, and tells a search from a hand."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from thorax.errors import ThoraxError
+from thorax.recipe import Train
 from thorax.reporting import card
 
 SOURCE = {"kind": "archive", "source": "kaggle", "version": 5, "sha256": "ab12", "title": "films of X",
@@ -47,3 +49,29 @@ def test_a_search_is_told_with_its_budget_and_no_search_as_none():
     told = card.selection(facts(recipe=searched))
     assert "the best of 40 trials (tpe, from `cnn`) by macro F1 on the validation part" in told
     assert "by hand" not in told
+
+
+def test_training_is_told_phase_by_phase_without_what_is_not_set():
+    phases = [{"trainable": "head", "epochs": 3, "learning_rate": 1e-3}, {"trainable": "all", "epochs": 2, "learning_rate": 1e-4}]
+    recipe = SimpleNamespace(train=Train.model_validate({"batch_size": 8, "phases": phases}))
+    model = {"computed_with": {"keras": "3"}, "training_films": 40, "validation_films": 5}
+    told = card.training(facts(cell=SimpleNamespace(recipe=recipe), params=SimpleNamespace(seed=1), model=model))
+    assert "- phase 1: trainable head, epochs 3, learning_rate 0.001" in told
+    assert "- phase 2: trainable all, epochs 2" in told
+    assert "None" not in told
+    assert "{" not in told
+
+
+def test_a_card_names_the_probes_that_raised_the_alarm_and_those_that_decided_nothing():
+    ok, alarm, undecided = ({"verdict": verdict} for verdict in ("ok", "alarm", "not decided"))
+    assert "**Alarm** of 1 of the other probes: border only." in card.shortcuts(
+        facts(probes={"no_lung": ok, "border": alarm}))
+    assert "Not decided: source." in card.shortcuts(facts(probes={"source": undecided, "border": ok}))
+    assert "No probe raised the alarm." in card.shortcuts(facts(probes={"border": ok}))
+    assert card.shortcuts(facts(probes={})).startswith("Not looked for")
+
+
+def test_a_model_that_was_not_tested_elsewhere_says_so():
+    params = SimpleNamespace(externals={"x": SimpleNamespace(study="s", model="another")}, seed=1)
+    cell = SimpleNamespace(name="tpe", folder=Path("models/s/tpe"))
+    assert "Not tested on films of another study" in card.elsewhere(facts(params=params, cell=cell, study="s"))

@@ -101,7 +101,7 @@ def test_a_figure_of_external_films_stands_beside_nothing_that_was_measured_on_t
 
 
 def test_a_study_without_published_figures_has_no_column_for_them(tmp_path):
-    study = study_of("radiography_small")
+    study = study_of("radiography_small").model_copy(update={"published": None})
     cells = [cell(study, name, 0.5, tmp_path) for name in ("small_cnn", "small_cnn_as_published")]
     head, _, *rows = table(protocol_lines(cells, study, COLUMNS, 1))
     assert head == ["model", "figure", "split film by film", "split by group", "inflation"]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 from thorax.reader import load_params, load_study
-from thorax.reporting.results import best, cells_of, fill, study_block
+from thorax.reporting.results import best, cells_of, fill, study_block, text_table
 
 
 def block_of(page: str, study: str) -> str:
@@ -20,11 +20,17 @@ def test_the_committed_readme_shows_the_committed_metrics(study):
     assert block_of(page, study) == study_block(study, load_params(ROOT), f"reports/{study}", ROOT)
 
 
-@pytest.mark.parametrize("study", load_params(ROOT).studies)
-def test_every_figure_that_the_committed_pages_show_is_there(study):
-    for page in (ROOT / "README.md", ROOT / "reports" / "results.md", *(ROOT / "docs").rglob("*.md")):
-        for figure in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):
-            assert (page.parent / figure).is_file(), f"{page.name} shows {figure}"
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "reports" / "results.md",
+                                  *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name)
+def test_every_file_that_a_committed_page_shows_or_links_to_is_there(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), f"{page.name} leads to {target}"
+
+
+def test_the_readme_shows_what_the_demo_prints_but_for_times():
+    params = load_params(ROOT)
+    for line in text_table(cells_of(params.studies[0], params, ROOT)).splitlines():
+        assert f"    {line}\n" in (ROOT / "README.md").read_text()
 
 
 def test_the_finished_project_s_readme_shows_its_metrics(finished):

@@ -14,6 +14,8 @@ from thorax.errors import ThoraxError
 from thorax.intervals import as_text
 from thorax.recipe import Params, Study
 from thorax.reporting.evaluation_tables import calibration_lines, gate_lines, operating_lines, subgroup_lines
+from thorax.reporting.external_tables import external_lines
+from thorax.reporting.probe_tables import stamp
 from thorax.reporting.results import COLUMNS, Cell, protocol, read_json
 
 FAILURES = 5  # named: the wrong decisions that the model was surest of
@@ -32,6 +34,7 @@ class Facts:
     sources: dict[str, dict]
     films: pd.DataFrame
     rejected: int
+    probes: dict
 
 
 def facts_of(study: str, params: Params, recipe: Study, cell: Cell, root: Path = Path(".")) -> Facts:
@@ -42,7 +45,8 @@ def facts_of(study: str, params: Params, recipe: Study, cell: Cell, root: Path =
                for path in sorted((root / "data" / "raw" / study).glob("*/source.json"))}
     return Facts(study, params, recipe, cell, read_json(root / "data" / "audit" / f"{study}.json")[cell.recipe.split],
                  read_json(cell.folder / "model.json"), sources, split.merge(films, on="id"),
-                 len(pd.read_csv(enhanced / "rejects.csv")))
+                 len(pd.read_csv(enhanced / "rejects.csv")),
+                 read_json(root / "data" / "probes" / study / "probes.json")["tasks"].get(cell.recipe.task, {}))
 
 
 def model_card(facts: Facts) -> str:
@@ -130,9 +134,9 @@ def model(facts: Facts) -> str:
 
 
 def training(facts: Facts) -> str:
-    recipe = facts.cell.recipe.train.model_dump()
-    lines = [f"- {name}: {flow(value) if isinstance(value, dict) else value}" for name, value in recipe.items()
-             if value is not None]
+    recipe = facts.cell.recipe.train.model_dump(exclude_none=True)
+    lines = [f"- phase {number}: {flow(phase)}" for number, phase in enumerate(recipe.pop("phases"), 1)]
+    lines += [f"- {name}: {flow(value) if isinstance(value, dict) else value}" for name, value in recipe.items()]
     return "\n".join([*lines, f"- seed: {facts.params.seed}", f"- computed with: {flow(facts.model['computed_with'])}",
                       f"- {facts.model['training_films']} films to train on, {facts.model['validation_films']} to "
                       "validate"])
@@ -158,6 +162,22 @@ def performance(facts: Facts) -> str:
     settings = facts.recipe.evaluate
     return "\n".join([*lines, "", f"{settings.level:.0%} intervals: percentiles of {settings.resamples} resamples of "
                       "whole groups of the test part. They cover neither another training nor another hospital."])
+
+
+def elsewhere(facts: Facts) -> str:
+    runs = [run for run in facts.params.externals.values() if (run.study, run.model) == (facts.study, facts.cell.name)]
+    root = facts.cell.folder.parent.parent.parent
+    return "\n".join(external_lines(facts.recipe, runs, facts.params.seed, root)) or (
+        "Not tested on films of another study, so nothing is known of how it does there.")
+
+
+def shortcuts(facts: Facts) -> str:
+    if not facts.probes:
+        return "Not looked for: the recipe probes no film of this task."
+    undecided = [name for name, answer in facts.probes.items() if answer["verdict"] == "not decided"]
+    return " ".join([stamp(facts.probes) or "No probe raised the alarm.",
+                     *([f"Not decided: {', '.join(undecided)}."] if undecided else []),
+                     "The probes and what they found: index.html of the study."])
 
 
 def calibration(facts: Facts) -> str:
@@ -204,6 +224,8 @@ FIELDS: dict[str, Callable[[Facts], str]] = {
     "Training": training,
     "Selection and search": selection,
     "Performance on the test part": performance,
+    "Performance on films of other studies": elsewhere,
+    "Shortcuts": shortcuts,
     "Calibration and operating points": calibration,
     "Odd inputs": input_gate,
     "Subgroups": subgroups,
