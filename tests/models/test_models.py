@@ -279,14 +279,23 @@ def test_weights_that_cannot_be_had_are_refused_in_one_line(tmp_path, monkeypatc
             models.build(architecture, {}, HEAD, 3, 32, weights)
         assert len(str(error.value).splitlines()) == 1
 
-    def offline(**_):  # what keras.utils.get_file raises
-        raise Exception("URL fetch failure on https://example.org/weights.h5: None -- no route")
 
-    monkeypatch.setattr(keras.applications, "ResNet50", offline)
-    monkeypatch.setenv("KERAS_HOME", "/weights")
-    with pytest.raises(ThoraxError, match=r"imagenet: resnet50_weights_tf_dim_ordering_tf_kernels_notop\.h5 could not "
-                                          r"be fetched \(URL fetch failure .*\); put this file into /weights/models"):
+@pytest.mark.parametrize("home", ["", "absent"])
+def test_the_folder_named_for_the_file_of_imagenet_weights_is_the_one_that_keras_makes(home, tmp_path, monkeypatch):
+    asked = []
+
+    def makedirs(folder, **_):
+        asked.append(folder)
+        raise NotADirectoryError(f"no folder {folder}")
+
+    monkeypatch.setattr(importlib.import_module("keras.src.backend.config"), "_KERAS_DIR", str(tmp_path / home))
+    monkeypatch.setattr(os, "makedirs", makedirs)
+    with pytest.raises(ThoraxError) as error:
         models.build("resnet50", {}, HEAD, 3, 32, "imagenet")
+    assert asked[0].startswith(str(tmp_path)) == (home == "")
+    assert str(error.value) == (
+        "weights: imagenet: resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5 could not be fetched (no folder "
+        f"{asked[0]}); put this file into {asked[0]} (KERAS_HOME moves it) or set weights to none or to a path")
 
 
 @pytest.mark.parametrize("architecture", sorted(PARAMETERS))
@@ -301,4 +310,4 @@ def test_the_file_of_imagenet_weights_is_the_one_that_keras_looks_for(architectu
     monkeypatch.setattr(module.file_utils, "get_file", get_file)
     with pytest.raises(ThoraxError) as error:
         models.build(architecture, {}, HEAD, 3, 96, "imagenet")
-    assert f"imagenet: {asked[0]} could" in str(error.value)
+    assert f"imagenet: {asked[0]} could not be fetched (URL fetch failure on nothing); put" in str(error.value)

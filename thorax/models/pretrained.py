@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import warnings
 
 import numpy as np
@@ -48,12 +49,11 @@ def loaded(application, weights: str, imagenet_file: str, **inputs) -> keras.Mod
     """The model without its classifier. NASNet ignores the shape of its input tensor and needs to be told it."""
     try:
         base = application(include_top=False, weights="imagenet" if weights == "imagenet" else None, **inputs)
-    except Exception as error:  # a failed download is a bare one
-        if "URL fetch failure" not in str(error):
+    except Exception as error:  # a failed download is a bare one, a folder that cannot be made an OSError
+        if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
             raise
-        folder = os.path.join(os.environ.get("KERAS_HOME", os.path.join("~", ".keras")), "models")
         raise ThoraxError(f"weights: imagenet: {imagenet_file} could not be fetched ({reason(error)}); put this file "
-                          f"into {folder}, or set weights to none or to a path") from None
+                          f"into {keras_folder()} (KERAS_HOME moves it) or set weights to none or to a path") from None
     if weights == "none":
         for layer in base.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -69,6 +69,16 @@ def loaded(application, weights: str, imagenet_file: str, **inputs) -> keras.Mod
             raise ThoraxError(f"weights: {weights}: not the weights of {base.name} without its classifier: "
                               f"{reason(error)}") from None
     return base
+
+
+def keras_folder() -> str:
+    """Where Keras looks for weights, by the rule of its get_file, which does not say."""
+    from keras.src.backend.config import keras_home  # here, as thorax.backend must come before Keras
+
+    home = os.path.expanduser(keras_home())
+    if not os.access(home, os.W_OK):
+        home = os.path.join("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
+    return os.path.join(home, "models")
 
 
 def reason(error: Exception) -> str:
