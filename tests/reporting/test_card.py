@@ -52,7 +52,8 @@ def test_a_search_is_told_with_its_budget_and_no_search_as_none():
 
 
 def test_training_is_told_phase_by_phase_without_what_is_not_set():
-    phases = [{"trainable": "head", "epochs": 3, "learning_rate": 1e-3}, {"trainable": "all", "epochs": 2, "learning_rate": 1e-4}]
+    phases = [{"trainable": "head", "epochs": 3, "learning_rate": 1e-3},
+              {"trainable": "all", "epochs": 2, "learning_rate": 1e-4}]
     recipe = SimpleNamespace(train=Train.model_validate({"batch_size": 8, "phases": phases}))
     model = {"computed_with": {"keras": "3"}, "training_films": 40, "validation_films": 5}
     told = card.training(facts(cell=SimpleNamespace(recipe=recipe), params=SimpleNamespace(seed=1), model=model))
