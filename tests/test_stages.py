@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import edit
 from thorax.datasets import kermany
 from thorax.errors import ThoraxError
+from thorax.examples import Examples
 from thorax.recipe import Phantom
 
 
@@ -366,3 +367,33 @@ def test_the_same_films_under_another_file_order_are_split_alike(project):
         return dict(zip((row["id"] for row in some), found, strict=True))
 
     assert parts(rows) == parts(rows[::-1])
+
+
+@pytest.mark.parametrize("name, argument", [("train", "small_cnn"), ("tune", "wide")])
+def test_a_training_and_a_search_look_at_the_training_and_the_validation_part_alone(name, argument, project,
+                                                                                    monkeypatch):
+    space = {"train.phases.0.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}
+    edit(project / "studies" / "phantom.yaml", lambda recipe: recipe.update(
+        tune={"wide": {"base": "small_cnn", "trials": 2, "epochs": 1, "startup_trials": 1, "space": space}}))
+    stage("select", "phantom")
+    for before in ("download", "enhance", "split"):
+        stage(before, "phantom")
+    split = pd.read_csv("data/split/phantom/grouped.csv").set_index("id")["split"]
+    part_of = pd.read_csv("data/enhanced/phantom/films.csv")["id"].map(split).to_numpy()
+    asked, given = [], {"fit": set(), "predict": set()}
+    module = importlib.import_module(f"stages.{name}")
+
+    def listen(function: str, hear) -> None:
+        real = getattr(module, function)
+        monkeypatch.setattr(module, function, lambda *arguments: hear(arguments) or real(*arguments))
+
+    def parts_in(arguments: tuple) -> tuple[str, ...]:
+        return tuple("+".join(sorted(set(part_of[each.rows]))) for each in arguments if isinstance(each, Examples))
+
+    listen("part_of_task", lambda arguments: asked.append(arguments[-1]))
+    for function, parts in given.items():
+        listen(function, lambda arguments, parts=parts: parts.add(parts_in(arguments)))
+    monkeypatch.setattr(module, "prepare", lambda *_: None)  # threads cannot be set twice in a process
+    stage(name, "phantom", argument)
+    assert asked == ["train", "validation"]
+    assert given == {"fit": {("train", "validation")}, "predict": {("validation",)}}
