@@ -1,6 +1,7 @@
 """The studies of the published systems: their numbers are the published ones, and each runs whole on phantoms."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import ROOT, edit
+from thorax.models import build
 from thorax.reader import load_params, load_study
 from thorax.recipe import Study
+from thorax.training import freeze
 
 # Letters as in docs/published.md: A enhancement, B radiography, C pooled, D from scratch, E external validation.
 ENHANCEMENT = {"batch_size": 64, "weights": "imagenet", "head": ["gap", {"dropout": 0.2}, {"dropout": 0.5}],
@@ -19,42 +22,51 @@ THREE_LAYERS = {"batch_size": 32, "weights": "imagenet", "image_size": 224,
                 "head": ["gap", {"dense": 2048}, {"dense": 512}, {"dense": 128}],
                 "augment": {"flip": 0.5, "rotate": 5, "shift": 0.05, "brightness": 0.1, "zoom": 0.1},
                 "phases": [("head", 20, 1e-4)]}
+# E's augmentation never ran, so that `_augmented` alone has it.
+DECLARED = [("", {}), ("_as_published", {}), ("_augmented", {"flip": 0.5, "rotate": 10, "brightness": 0.2,
+                                                             "contrast": 0.2, "noise": 0.03, "speckle": 0.05})]
 PUBLISHED = {
     **{(f"enhancement_{films}", f"{architecture}_{task}{suffix}"): {"architecture": architecture, **ENHANCEMENT}
        for films, tasks in (("kermany", ("pneumonia", "subtype")), ("ieee", ("covid", "findings"))) for task in tasks
        for architecture in ("nasnet_mobile", "resnet101", "inception_resnet_v2")
        for suffix in ("", "_plain", "_as_published")},                                                           # A
-    **{("radiography_resnet", f"resnet50{suffix}"): {"architecture": "resnet50", **THREE_LAYERS}
+    **{("radiography_resnet", f"resnet50{suffix}"): {
+        "architecture": "resnet50", **THREE_LAYERS, "class_weights": "balanced" if suffix == "_weighted" else "none"}
        for suffix in ("", "_as_published", "_weighted", "_undersampled", "_oversampled")},                       # B
     **{("pooled_densenet", f"densenet121{suffix}"): {
         "architecture": "densenet121", "batch_size": 8, "weights": "imagenet", "head": ["gap"], "image_size": 150,
-        "augment": {"flip": 0.4, "rotate": 10}, "phases": [("all", 10, 5e-3)]}
+        "augment": {"flip": 0.4, "rotate": 10}, "phases": [("all", 10, 5e-3)], "train_batch_norm": True}
        for suffix in ("", "_as_published")},                                                                     # C
     **{("scratch_cnn", f"cnn{suffix}"): {
         "architecture": "cnn", "batch_size": 32, "weights": "none", "image_size": 224, "augment": {"flip": 0.5},
+        "arguments": {"filters": [64, 128, 256, 512], "convolutions": 2, "padding": "valid", "batch_norm": False,
+                      "input_norm": True, "input_range": "unit", "channels": 3},
         "head": ["flatten", {"dense": 512}, {"dropout": 0.3}, {"dense": 1024}, {"dropout": 0.3}],
         "phases": [("all", 25, 1e-4)], "monitor": ("val_loss", 10)}
        for suffix in ("", "_as_published")},                                                                     # D
     **{("external_validation", f"simple_cnn{suffix}"): {
         "architecture": "cnn", "batch_size": 32, "weights": "none", "image_size": 224,
+        "arguments": {"filters": [32, 64, 128], "batch_norm": False},
         "head": ["flatten", {"dense": 256}, {"dropout": 0.4}], "augment": augment, "phases": [("all", 10, 1e-3)],
         "class_weights": {"covid": 1.0, "normal": 1.0, "pneumonia": 1.3}}
-       for suffix, augment in (("", {}), ("_as_published", {}),
-                               ("_augmented", {"flip": 0.5, "rotate": 10, "brightness": 0.2, "contrast": 0.2,
-                                               "noise": 0.03, "speckle": 0.05}))},                               # E
+       for suffix, augment in DECLARED},                                                                         # E
     **{("external_validation", f"resnet50{suffix}"): {
-        "architecture": "resnet50", "batch_size": 32, "weights": "imagenet", "image_size": 224,
-        "head": ["gap", {"dense": 256}, {"dropout": 0.4}], "phases": [("head", 10, 5e-4)],
-        "class_weights": {"covid": 1.0, "normal": 1.0, "pneumonia": 1.3}}
-       for suffix in ("", "_as_published", "_augmented")},                                                       # E
+        "architecture": "resnet50", "arguments": {"stem": "one_channel"}, "batch_size": 32, "weights": "imagenet",
+        "image_size": 224, "head": ["gap", {"dense": 256}, {"dropout": 0.4}], "augment": augment,
+        "phases": [("head", 10, 5e-4)], "class_weights": {"covid": 1.0, "normal": 1.0, "pneumonia": 1.3}}
+       for suffix, augment in DECLARED},                                                                         # E
 }
+# Of every system above that does not say otherwise.
+COMMON = {"optimizer": "adam", "arguments": {}, "train_batch_norm": False, "class_weights": "none"}
 STUDIES = sorted({study for study, _ in PUBLISHED})
 SMALL = ["pooled_small", "radiography_small", "scratch_small"]
+SIBLINGS = [*SMALL, "kermany", "crosssource_small"]
 
 
 def parameters(study: Study, name: str) -> dict:
     model = study.models[name]
-    return {"architecture": model.architecture, "weights": model.weights, "head": model.head,
+    return {"architecture": model.architecture, "arguments": model.arguments, "weights": model.weights,
+            "head": model.head, "train_batch_norm": any(phase.train_batch_norm for phase in model.train.phases),
             "batch_size": model.train.batch_size, "class_weights": model.train.class_weights,
             "augment": model.train.augment.model_dump(exclude_defaults=True),
             "image_size": study.enhance.variants[model.films].image_size,
@@ -66,13 +78,58 @@ def parameters(study: Study, name: str) -> dict:
 @pytest.mark.parametrize(("study", "model"), PUBLISHED)
 def test_a_model_is_trained_with_the_published_numbers(study, model):
     found = parameters(load_study(study, ROOT), model)
-    published = PUBLISHED[study, model] | {"optimizer": "adam"}
+    published = COMMON | PUBLISHED[study, model]
     assert {key: found[key] for key in published} == published
 
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_model_of_a_published_study_is_compared_with_the_published_numbers(study):
     assert {model for name, model in PUBLISHED if name == study} == set(load_study(study, ROOT).models)
+
+
+@pytest.mark.parametrize(("study", "model", "published"), [
+    ("radiography_resnet", "resnet50", {"trained": 5_311_620, "frozen": 23_587_712}),
+    ("pooled_densenet", "densenet121", {"trained": 6_955_906}),
+    ("scratch_cnn", "cnn", {"all": 31_429_712}),
+    ("external_validation", "simple_cnn", {"all": 25_783_811}),
+])
+def test_the_model_that_a_recipe_describes_has_the_published_parameters(study, model, published):
+    recipe = load_study(study, ROOT)
+    wanted = recipe.models[model]
+    network = build(wanted.architecture, wanted.arguments, wanted.head, len(recipe.tasks[wanted.task]),
+                    recipe.enhance.variants[wanted.films].image_size)
+    freeze(network, wanted.train.phases[0], wanted.weights != "none")
+    trained = sum(math.prod(variable.shape) for variable in network.trainable_variables)
+    found = {"trained": trained, "frozen": network.count_params() - trained, "all": network.count_params()}
+    assert {key: found[key] for key in published} == published
+
+
+# Beside it stand the configuration set by hand, `cnn`, and the same search at random.
+SEARCH = {"base": "cnn", "sampler": "tpe", "pruner": "median", "trials": 40, "epochs": 10, "startup_trials": 10}
+SPACE = {"train.phases.0.learning_rate": {"low": 1e-5, "high": 3e-3, "log": True},
+         "train.optimizer": {"choices": [{"name": "adam"}, {"name": "adamw", "weight_decay": 1e-4},
+                                         {"name": "sgd", "momentum": 0.9}, {"name": "rmsprop"}]},
+         "train.batch_size": {"choices": [16, 32, 64]}, "head.0": {"choices": ["flatten", "gap"]},
+         "head.*.dense": {"choices": [64, 128, 256, 512]}, "head.*.dropout": {"low": 0.0, "high": 0.5},
+         "blocks": {"low": 3, "high": 5}, "base_filters": {"choices": [16, 32, 64]},
+         "arguments.convolutions": {"low": 1, "high": 2}, "train.l2": {"low": 1e-6, "high": 1e-3, "log": True}}
+
+
+def test_the_study_from_scratch_alone_searches_and_does_so_on_the_grouped_split_within_the_agreed_space():
+    assert [study for study in STUDIES if load_study(study, ROOT).tune] == ["scratch_cnn"]
+    recipe = load_study("scratch_cnn", ROOT)
+    found = recipe.tune["tpe"].model_dump(exclude_none=True)
+    space = {key: {bound: value for bound, value in dimension.items() if value is not False}
+             for key, dimension in found.pop("space").items()}
+    assert (found, space) == (SEARCH, SPACE)
+    assert recipe.models["cnn"].split == "grouped"
+
+
+@pytest.mark.parametrize("study", ["scratch_cnn", "scratch_small", "search_small"])
+def test_a_search_has_a_random_one_beside_it_that_differs_in_the_sampler_alone(study):
+    tune = load_study(study, ROOT).tune
+    assert tune == {"tpe": tune["tpe"], "random": tune["tpe"].model_copy(update={"sampler": "random"})}
+    assert tune["tpe"].sampler == "tpe"
 
 
 # train, validation and test of the published split; A's by group as this project splits.
@@ -87,6 +144,14 @@ def test_the_published_split_is_film_by_film_in_the_published_shares(study):
     assert (split.unit, split.train, split.validation, split.test) == ("film", *FRACTIONS[study])
 
 
+@pytest.mark.parametrize("study", [*STUDIES, *SIBLINGS])
+def test_every_split_by_group_is_70_10_20(study):
+    splits = load_study(study, ROOT).split
+    assert splits["grouped"].unit == "group"
+    assert {(split.train, split.validation, split.test) for split in splits.values() if split.unit == "group"} == {
+        (0.7, 0.1, 0.2)}
+
+
 @pytest.mark.parametrize("study", ["enhancement_kermany", "enhancement_ieee"])
 def test_enhancement_keeps_the_published_order_and_parameters(study):
     recipe = load_study(study, ROOT)
@@ -96,8 +161,6 @@ def test_enhancement_keeps_the_published_order_and_parameters(study):
     plateaus = {model.train.plateau and tuple(model.train.plateau.model_dump().values())
                 for model in recipe.models.values()}
     assert plateaus == {(0.1, 8, 2e-6)}
-    grouped = recipe.split["grouped"]
-    assert (grouped.unit, grouped.train, grouped.validation, grouped.test) == ("group", 0.7, 0.1, 0.2)
 
 
 def test_the_pooled_study_trains_on_850_films_and_tests_on_400_of_the_published_sources():
@@ -151,7 +214,7 @@ def test_a_published_study_has_60_stages_at_most(study):
     assert 3 * len(load_study(study, ROOT).models) + len(others) <= 60
 
 
-@pytest.mark.parametrize("study", [*STUDIES, *SMALL, "kermany", "crosssource_small"])
+@pytest.mark.parametrize("study", [*STUDIES, *SIBLINGS])
 def test_every_model_on_the_published_split_has_a_twin_that_differs_in_the_split_alone(study):
     models = load_study(study, ROOT).models
     leaky = {name for name, model in models.items() if model.split == "as_published"}

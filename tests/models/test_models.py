@@ -12,8 +12,6 @@ from thorax.errors import ThoraxError
 from thorax.explain.gradcam import gradcam
 from thorax.models import inputs, pretrained
 from thorax.reader import architectures
-from thorax.recipe import Phase
-from thorax.training import freeze
 
 # Of the published models without their classifier: keras.io/api/applications.
 PARAMETERS = {"resnet50": 23_587_712, "resnet101": 42_658_176, "inception_resnet_v2": 54_336_736,
@@ -139,34 +137,6 @@ def test_saved_weights_of_a_base_give_its_features(tmp_path):
     expected = probabilities(original, channels)
     found = probabilities(models.part(model, None, models.FEATURES), batch)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.std())
-
-
-def trainable(model) -> int:
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-
-
-def test_resnet50_under_the_head_of_three_layers_has_the_published_parameters():
-    head = ["gap", {"dense": 2048}, {"dense": 512}, {"dense": 128}]
-    model = models.build("resnet50", {}, head, 4, 32)
-    freeze(model, Phase(trainable="head", epochs=1, learning_rate=1e-4), pretrained=True)
-    assert trainable(model) == 5_311_620
-    assert model.count_params() - trainable(model) == 23_587_712
-
-
-def test_densenet121_with_all_layers_trained_has_the_published_parameters():
-    model = models.build("densenet121", {}, ["gap"], 2, 32)
-    freeze(model, Phase(trainable="all", epochs=1, learning_rate=5e-3, train_batch_norm=True), pretrained=True)
-    assert trainable(model) == 6_955_906
-
-
-@pytest.mark.parametrize("arguments, head, classes, parameters", [
-    ({"filters": [64, 128, 256, 512], "convolutions": 2, "padding": "valid", "batch_norm": False, "input_norm": True,
-      "input_range": "unit", "channels": 3},
-     ["flatten", {"dense": 512}, {"dropout": 0.3}, {"dense": 1024}, {"dropout": 0.3}], 4, 31_429_712),
-    ({"filters": [32, 64, 128], "batch_norm": False}, ["flatten", {"dense": 256}, {"dropout": 0.4}], 3, 25_783_811),
-])
-def test_the_published_cnns_have_the_published_parameters(arguments, head, classes, parameters):
-    assert models.build("cnn", arguments, head, classes, 224).count_params() == parameters
 
 
 @pytest.mark.parametrize("arguments, low, high, channels", [
