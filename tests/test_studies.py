@@ -248,7 +248,8 @@ def shrink(name: str, recipe: dict) -> None:
     if "published" in recipe:
         recipe["published"]["figures"] = [figure for figure in recipe["published"].get("figures", [])
                                           if figure["model"] in recipe["models"]]
-    recipe.pop("tune", None)  # searches have tests of their own
+    # The random search differs from it in the sampler alone.
+    recipe["tune"] = {key: small(search) for key, search in recipe.get("tune", {}).items() if key == "tpe"}
     recipe["evaluate"] = {"resamples": 100}
     recipe["explain"] = {"right": 1, "wrong": 1, "sanity_films": 2, "sanity_draws": 1}
 
@@ -259,6 +260,13 @@ def tiny(model: dict) -> dict:
     train = dict(model["train"]) | {"phases": [{"trainable": "all", "epochs": 1, "learning_rate": 1e-3}]}
     return dict(model) | {"architecture": "cnn", "arguments": {"filters": [4, 8]}, "weights": "none", "head": head,
                           "train": train}
+
+
+def small(search: dict) -> dict:
+    """Two trials of an epoch; the keys are those of the recipe, the values a tiny CNN's."""
+    values = {"head.*.dense": {"choices": [4, 8]}, "base_filters": {"choices": [2, 4]}, "blocks": {"low": 1, "high": 2}}
+    space = {key: values.get(key, dimension) for key, dimension in search["space"].items()}
+    return dict(search) | {"trials": 2, "epochs": 1, "startup_trials": 1, "pruner": "none", "space": space}
 
 
 @pytest.fixture
@@ -292,18 +300,21 @@ def test_the_films_of_a_small_sibling_are_dealt_and_cross_the_parts_in_the_publi
 
 @pytest.mark.parametrize("dealt", STUDIES, indirect=True)
 def test_a_study_runs_whole_on_phantoms_and_reports_both_protocols(dealt, monkeypatch):
-    """From download to report, in one process. Splits, tasks, films and their labels are those of the recipe, scaled
-    down; the architectures, their weights and the phases are not: `tests/models` builds those, and
-    `tests/test_training.py` trains frozen bases. The models are those that SHOWN matches. The small siblings differ
-    from their studies in nothing that is left here, so that they end with the split."""
-    from stages import evaluate, explain, external, probe, report, train
+    """From download to report, in one process, with the search of a study that has one. Splits, tasks, films and their
+    labels are those of the recipe, scaled down; the architectures, their weights and the phases are not: those are
+    built above and in `tests/models`, and `tests/test_training.py` trains frozen bases. The models are those that
+    SHOWN matches. The small siblings differ from their studies in nothing that is left here, so that they end with the
+    split."""
+    from stages import evaluate, explain, external, probe, report, train, tune
 
-    for stage in (train, evaluate, explain, external):
+    for stage in (tune, train, evaluate, explain, external):
         monkeypatch.setattr(stage, "prepare", lambda *_: None)  # threads cannot be set twice in a process
     study = dealt
     assert_films_cross_the_parts_in_the_published_split_alone(study)
-    models = load_study(study).models
-    for model in models:
+    recipe = load_study(study)
+    for search in recipe.tune:
+        tune.main(study, search)
+    for model in recipe.cells():  # the winner of a search among them
         for stage in (train, evaluate, explain):
             stage.main(study, model)
     for run in load_params().externals.values():
@@ -312,17 +323,19 @@ def test_a_study_runs_whole_on_phantoms_and_reports_both_protocols(dealt, monkey
         probe.main(each)
     report.main()
     text = Path("reports/results.md").read_text()
-    for model in models:
+    for search in recipe.tune:
+        assert f"| {search}: {recipe.tune[search].sampler}" in text
+    for model in recipe.cells():
         assert f"| {model} |" in text
         if model.endswith("_as_published"):
             row = re.search(rf"\| `{model}` \| accuracy \|(.*) \|\n", text)[1].split(" | ")
             assert re.fullmatch(r"[+-]\d\.\d{3}( \([+-]\d\.\d{3} to [+-]\d\.\d{3}\))?", row[-1].strip())
-            assert len(row) == (4 if load_study(study).published and load_study(study).published.figures else 3)
+            assert len(row) == (4 if recipe.published and recipe.published.figures else 3)
     for figure in (*re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text), f"{study}/samples.png"):
         assert (Path("reports") / figure).stat().st_size > 0
     page = (Path("reports") / study / "index.html").read_text()
     assert "Films of every label" in page
-    if not any(model.train.augment.is_off() for model in models.values()):
+    if not any(model.train.augment.is_off() for model in recipe.models.values()):
         assert "Films as epochs of its training change them" in page
     if study == "external_validation":
         assert re.search(r"\| simple_cnn \| `prashant`: prashant \(grouped, all\) \| [1-9]", text)
