@@ -1,8 +1,8 @@
 """The search itself: what is tried next, what is given up, and how a search that was cut off goes on.
 
-Trials run one after the other, and each draws from a sampler seeded by (seed, number of the trial), so that what it
-tries depends on the trials before it and on nothing else: not on the process, nor on how often it was started. A trial
-that was cut off is forgotten and begun again. Where a training gives the same result twice, a search does.
+Trials run one after the other, and each draws from a sampler seeded by (seed, number of the trial, sampler), so that
+what it tries depends on the trials before it and on nothing else: not on the process, nor on how often it was started.
+A trial that was cut off is forgotten and begun again. Where a training gives the same result twice, a search does.
 """
 
 import os
@@ -96,7 +96,8 @@ def cut_last_line(journal: Path) -> None:
 
 
 def sampler(wanted: Search, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    # Not one stream for both: a random control must not repeat the random trials that TPE starts with.
+    own = int(np.random.SeedSequence([seed, number, *wanted.sampler.encode()]).generate_state(1)[0])
     if wanted.sampler == "random":
         return optuna.samplers.RandomSampler(own)
     return optuna.samplers.TPESampler(n_startup_trials=wanted.startup_trials, seed=own)
