@@ -24,8 +24,12 @@ demo: install  ## install, run the whole pipeline on the embedded data, print th
 	dvc repro
 	@python -m stages.show
 
-test: install  ## install what the tests need and run them
+test: .venv/installed-tests  ## install what the tests need and run them
 	python -m pytest
+
+.venv/installed-tests: requirements-test.txt $(STAMP)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 gate: install  ## compare the results under models/ with those of the main branch; GATE="--strict --since COMMIT ..."
 	@python -m thorax.gate $(GATE)
@@ -38,5 +42,7 @@ lock: requirements.in  ## compile requirements.in to requirements.txt (needs uv)
 	  --custom-compile-command "make lock" --quiet -o requirements.txt
 	uv pip compile requirements-gpu.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --quiet -o requirements-gpu.txt
+	uv pip compile requirements-test.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet -o requirements-test.txt
 
 .PHONY: help install demo test gate lint lock

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from tqdm import tqdm
 
+from thorax import models
 from thorax.errors import ThoraxError
-from thorax.reader import external_runs, load_params, load_study, read_yaml, recipe_file
+from thorax.reader import external_runs, load_params, load_study, prefixed, read_yaml, recipe_file
 from thorax.running import run, writing_into
 
 PARAMS = Path("params.yaml")
@@ -16,7 +18,8 @@ PARAMS = Path("params.yaml")
 
 def main(*studies: str) -> None:
     """Choose STUDIES, with all their models, for the next `dvc repro`; studies whose films test these models come along
-    without models of their own."""
+    without models of their own. Builds every model once: what does not fit is refused here, before anything is
+    trained."""
     yaml = YAML()  # keeps the comments
     yaml.width = 1000  # a run is one line
     read_yaml(PARAMS)  # a broken file is one line
@@ -37,6 +40,7 @@ def main(*studies: str) -> None:
         raise ThoraxError(f"{', '.join(studies)}: no models, only films for other studies to be tested on; name a "
                           "study with models")
     content["studies"] = list(dict.fromkeys([*studies, *(each["other"] for each in content["externals"].values())]))
+    build_all(studies)
     buffer = io.StringIO()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(content, buffer)
@@ -45,6 +49,23 @@ def main(*studies: str) -> None:
     tests = f" and {len(content['externals'])} external tests" if content["externals"] else ""
     print(f"select: {len(content['runs'])} runs{tests} of {', '.join(content['studies'])}; build them with `dvc repro`")
     load_params()
+
+
+def build_all(studies: tuple[str, ...]) -> None:
+    """ThoraxError if a model does not fit its films, or its file of weights is not there or another's. ImageNet weights
+    are not fetched here."""
+    different = {}
+    for study in studies:
+        recipe = load_study(study)
+        for name, model in recipe.models.items():
+            wanted = model.model_copy(update={"weights": "none"} if model.weights == "imagenet" else {})
+            size, classes = recipe.enhance.variants[model.films].image_size, len(recipe.tasks[model.task])
+            network = wanted.model_dump(include={"architecture", "arguments", "head", "weights", "weights_sha256"})
+            different.setdefault(repr((network, classes, size)),
+                                 (f"studies/{study}.yaml: models.{name}", wanted, classes, size))
+    for where, *facts in tqdm(different.values(), "build", unit="model", disable=None):
+        with prefixed(where):
+            models.of_recipe(*facts)
 
 
 def line(**keys: str) -> CommentedMap:

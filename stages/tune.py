@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from thorax import artefacts, models, scoring, tuning
 from thorax.backend import computing, describe, keras, prepare
 from thorax.errors import ThoraxError
-from thorax.reader import load_params, load_study
+from thorax.reader import load_params, load_study, prefixed
 from thorax.recipe import Model, Train, suggest
 from thorax.reporting import tuning_charts
 from thorax.running import run, writing
@@ -45,14 +45,16 @@ def main(study: str, search: str) -> None:
 
         with computing(model.train.precision):
             try:
-                network = models.build(model.architecture, model.arguments, model.head, len(classes), side,
-                                       model.weights)
+                network = models.of_recipe(model, len(classes), side)
             except ThoraxError as error:
                 raise tuning.DoesNotFit(str(error)) from None
             history = fit(network, training, validation, shortened(model.train, wanted.epochs), list(classes),
                           params.seed, model.weights != "none", [keras.callbacks.LambdaCallback(on_epoch_end=measure)])
         return values[int(history.loc[history["kept"] == 1, "epoch"].iloc[0]) - 1]
 
+    # What fails here would fail in every trial, which would count as tried: weights that are not there, for one.
+    with computing(base.train.precision), prefixed(f"studies/{study}.yaml: models.{wanted.base}"):
+        models.of_recipe(base, len(classes), side)
     key = fingerprint(study, base, {
         "base": base.model_dump(), "search": wanted.model_dump(exclude={"trials"}), "classes": classes,
         "seed": params.seed, "computed_with": describe(params.threads), "optuna": optuna.__version__})

@@ -150,16 +150,16 @@ from thorax import models
 from thorax.backend import computing, devices, keras, prepare
 from thorax.batches import Examples
 from thorax.recipe import Augment, Phase, Train
-from thorax.training import fit
+from thorax.training import fit, predict
 
-weights, batch_norm, count = sys.argv[1], sys.argv[2] == "batch_norm", int(sys.argv[3])
+weights, batch_norm, count, number = sys.argv[1], sys.argv[2] == "batch_norm", int(sys.argv[3]), int(sys.argv[4])
 if count > 1 and keras.backend.backend() == "tensorflow":
     import tensorflow
     cpu = tensorflow.config.list_physical_devices("CPU")[0]
     tensorflow.config.set_logical_device_configuration(cpu, [tensorflow.config.LogicalDeviceConfiguration()] * count)
 prepare(5, 2, "cpu")
-films = np.random.default_rng(0).integers(0, 256, (26, 16, 16)).astype("uint8")
-examples = Examples(films, np.arange(26), np.arange(26) % 3)
+films = np.random.default_rng(0).integers(0, 256, (number, 16, 16)).astype("uint8")
+examples = Examples(films, np.arange(number), np.arange(number) % 3)
 recipe = Train(batch_size=8, augment=Augment(flip=True, rotate=10.0), class_weights="balanced", l2=1e-3,
                phases=[Phase(trainable="all", epochs=1, learning_rate=1e-2)])
 with computing():
@@ -168,16 +168,19 @@ with computing():
         model.save_weights(weights)
     model.load_weights(weights)
     start = [float(np.abs(value).sum()) for value in model.get_weights()]
+    answers = predict(model, examples, "answer").tolist()
+with computing():  # again, as the stage does
     history = fit(model, examples, examples, recipe, ["a", "b", "c"], 5, False)
 print(json.dumps({"backend": keras.backend.backend(), "devices": len(devices()), "start": start,
-                  "history": history.drop(columns="kept").to_dict("list")}))
+                  "answers": answers, "history": history.drop(columns="kept").to_dict("list")}))
 """
 
 
-def one_epoch(weights, batch_norm: str, devices: int = 1, backend_name: str = "tensorflow") -> dict:
+def one_epoch(weights, batch_norm: str, devices: int = 1, backend_name: str = "tensorflow", films: int = 26) -> dict:
     xla = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} if backend_name == "jax" else {}
-    done = subprocess.run([sys.executable, "-c", ONE_EPOCH, str(weights), batch_norm, str(devices)], text=True,
-                          capture_output=True, timeout=300, env=os.environ | {"KERAS_BACKEND": backend_name} | xla)
+    done = subprocess.run([sys.executable, "-c", ONE_EPOCH, str(weights), batch_norm, str(devices), str(films)],
+                          text=True, capture_output=True, timeout=300,
+                          env=os.environ | {"KERAS_BACKEND": backend_name} | xla)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -204,6 +207,26 @@ def test_two_devices_share_the_batches_and_give_the_losses_of_one(name, tmp_path
     found = one_epoch(tmp_path / "start.weights.h5", "none", 2, name)
     assert (expected["devices"], found["devices"]) == (1, 2)
     check_same_epoch(found, expected)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_two_devices_answer_once_for_every_film_and_train_on_a_last_batch_of_one(name, tmp_path):
+    pytest.importorskip(name, reason="an optional backend")
+    expected = one_epoch(tmp_path / "start.weights.h5", "batch_norm", films=25)
+    found = one_epoch(tmp_path / "start.weights.h5", "batch_norm", 2, name, films=25)
+    assert np.shape(found["answers"]) == (25, 3)
+    np.testing.assert_allclose(found["answers"], expected["answers"], atol=1e-5)
+    assert np.isfinite(found["history"]["val_loss"]).all()
+
+
+def test_half_precision_is_for_gpus_where_the_recipe_leaves_it_open(monkeypatch):
+    monkeypatch.setattr(backend, "device", lambda: "gpu")
+    assert backend.precision_of("auto") == "mixed_float16"
+    with backend.computing():
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    assert backend.precision_of("float32") == "float32"
+    monkeypatch.setattr(backend, "device", lambda: "cpu")
+    assert backend.precision_of("auto") == "float32"
 
 
 def test_a_gpu_that_is_asked_for_and_missing_is_refused_in_one_line(monkeypatch):

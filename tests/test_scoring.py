@@ -38,6 +38,9 @@ def reference(labels, probabilities, weights=None) -> dict:
         result = {
             "accuracy": sk.accuracy_score(labels, predicted, sample_weight=weights),
             "balanced_accuracy": sk.balanced_accuracy_score(labels, predicted, sample_weight=weights),
+            **dict(zip(("micro_precision", "micro_recall"), sk.precision_recall_fscore_support(
+                np.eye(k, dtype=int)[labels], (probabilities > 0.5).astype(int), average="micro",
+                sample_weight=weights, zero_division=0)[:2], strict=True)),
             "log_loss": sk.log_loss(labels, probabilities, sample_weight=weights, labels=range(k)) if k > 1 else 0.0,
         }
     auc[present.sum() < 2] = np.nan

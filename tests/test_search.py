@@ -185,3 +185,12 @@ def test_a_search_on_a_split_that_leaks_and_a_name_taken_twice_are_refused(recip
     edit(recipe / "studies" / "phantom.yaml", lambda content: content.update(tune={"small_cnn": SEARCH}))
     with pytest.raises(ThoraxError, match=r"its winner would be called as models\.small_cnn is; rename one"):
         load_study("phantom", recipe)
+
+
+def test_a_base_that_does_not_fit_ends_the_search_before_its_first_trial(searched_copy):
+    edit(searched_copy / "studies" / "phantom.yaml", lambda recipe: recipe["models"]["small_cnn"].update(
+        arguments={"filters": [4] * 6}))
+    done = run(searched_copy, *TUNE, check=False)
+    assert done.returncode == 1
+    assert "tune: error: studies/phantom.yaml: models.small_cnn: architecture 'cnn' cannot be built" in done.stdout
+    assert "trial" not in done.stdout

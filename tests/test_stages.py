@@ -1,6 +1,7 @@
 """Single stages on bad input: one clear line, the old output untouched."""
 
 import csv
+import hashlib
 import importlib
 import json
 import shutil
@@ -160,8 +161,20 @@ def test_what_cannot_be_trained_is_refused_with_file_and_key_before_a_training_s
     from thorax import models
 
     models.build("cnn", {"filters": [4]}, ["gap"], 3, 32).save_weights(other)
-    assert spoilt_model(enhanced, architecture="resnet50", weights=str(other)).startswith(
+    known = hashlib.sha256(other.read_bytes()).hexdigest()
+    assert spoilt_model(enhanced, architecture="resnet50", weights=str(other), weights_sha256=known).startswith(
         f"{where}: weights: {other}: not the weights of resnet50 without its classifier: ")
+    assert spoilt_model(enhanced, weights_sha256="a" * 64).startswith(
+        f"{where}: weights: {other}: another file than the recipe means, with SHA-256 {known}; ")
+
+
+def test_a_model_that_does_not_fit_its_films_is_refused_as_its_study_is_selected(project):
+    before = (project / "params.yaml").read_bytes()
+    edit(project / "studies" / "phantom.yaml", lambda recipe: recipe["models"]["small_cnn_plain"].update(
+        arguments={"filters": [4] * 6}))
+    assert refusal("select", "phantom").startswith(
+        "studies/phantom.yaml: models.small_cnn_plain: architecture 'cnn' cannot be built for films of 32x32")
+    assert (project / "params.yaml").read_bytes() == before
 
 
 def test_classes_that_the_films_do_not_have_are_refused_before_a_training_starts(enhanced, monkeypatch):

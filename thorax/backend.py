@@ -4,6 +4,7 @@ Everything else says `from thorax.backend import keras`: some settings are read 
 """
 
 import contextlib
+import functools
 import gc
 import os
 import sys
@@ -58,7 +59,7 @@ with quiet(), without("sklearn", "matplotlib"):
 
     gc.enable()
 
-__all__ = ["computing", "describe", "gradients", "jit_compile", "keras", "prepare"]
+__all__ = ["computing", "describe", "gradients", "jit_compile", "keras", "precision_of", "prepare"]
 
 held = contextlib.ExitStack()  # what lasts until the process ends
 
@@ -138,11 +139,11 @@ def devices() -> list[str]:
 
 
 @contextlib.contextmanager
-def computing(precision: str = "float32"):
+def computing(precision: str = "auto"):
     """Build and train a model in this: on all devices, each of which takes its share of every batch, and in the
-    precision float32, mixed_float16 or mixed_bfloat16."""
+    precision `auto`, float32, mixed_float16 or mixed_bfloat16."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy(precision_of(precision))
     try:
         with all_devices():
             yield
@@ -150,14 +151,25 @@ def computing(precision: str = "float32"):
         keras.config.set_dtype_policy(before)
 
 
+def precision_of(wanted: str) -> str:
+    """What `auto` stands for: half precision on a GPU, which is made for it, and float32 on a CPU, which is not."""
+    return wanted if wanted != "auto" else "mixed_float16" if device() == "gpu" else "float32"
+
+
 def all_devices() -> contextlib.AbstractContextManager:
     if len(devices()) < 2:
         return contextlib.nullcontext()
     if keras.backend.backend() == "jax":
         return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
+    return mirrored(tuple(devices())).scope()
+
+
+@functools.cache
+def mirrored(names: tuple[str, ...]):
+    """One for the process: a model is built and trained under the same one, or its variables are refused."""
     import tensorflow
 
-    return tensorflow.distribute.MirroredStrategy(devices()).scope()
+    return tensorflow.distribute.MirroredStrategy(names)
 
 
 def jit_compile() -> bool | str:

@@ -1,10 +1,13 @@
-"""Batches of films for Keras: shuffled by (seed, epoch) and augmented, or in order and as they are."""
+"""Batches of films for Keras: shuffled by (seed, epoch) and augmented, or in order and as they are.
+
+Where several devices share a batch all get as many films: the first ones of the batch come again at its end.
+"""
 
 import numpy as np
 import pandas as pd
 
 from thorax.augment import augment
-from thorax.backend import keras
+from thorax.backend import devices, keras
 from thorax.examples import Examples
 from thorax.recipe import Augment
 
@@ -26,7 +29,8 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, batch: int):
         """Inputs, classes int32 (b,) and weights float32 (b,)."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, self.epoch]))
-        chosen = random.permutation(len(self.examples))[batch * self.batch_size:(batch + 1) * self.batch_size]
+        order = random.permutation(len(self.examples))
+        chosen = equal_shares(order[batch * self.batch_size:(batch + 1) * self.batch_size])
         rows, classes = self.examples.rows[chosen], self.examples.classes[chosen]
         inputs = self.examples.inputs[rows]
         if not self.recipe.is_off():
@@ -46,5 +50,10 @@ class OrderedBatches(keras.utils.PyDataset):
         return -(-len(self.examples) // self.batch_size)
 
     def __getitem__(self, batch: int):
-        chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+        order = np.arange(len(self.examples))
+        chosen = equal_shares(order[batch * self.batch_size:(batch + 1) * self.batch_size])
         return self.examples.inputs[self.examples.rows[chosen]], self.examples.classes[chosen].astype("int32")
+
+
+def equal_shares(chosen: np.ndarray) -> np.ndarray:
+    return np.resize(chosen, len(chosen) + -len(chosen) % len(devices()))

@@ -380,14 +380,14 @@ ClassWeights = Annotated[
 
 class Train(Section):
     """The loss is the cross-entropy, weighted by the class weights (of every class of the task, or `balanced`), plus
-    `l2` times the sum of the squares of all trained kernels. `precision` is that of the computation: weights, loss and
-    probabilities are float32 in any case, and evaluation computes in float32."""
+    `l2` times the sum of the squares of all trained kernels. `precision` is that of the computation (auto: half on a
+    GPU): weights, loss and probabilities are float32 in any case, and evaluation computes in float32."""
 
     batch_size: Annotated[int, Field(ge=1, le=4096)]
     phases: Annotated[list[Phase], Field(min_length=1)]
     optimizer: Optimizer = Optimizer()
     l2: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     class_weights: ClassWeights = "none"
     augment: Augment = Augment()
     early_stopping: EarlyStopping = EarlyStopping()
@@ -417,13 +417,14 @@ HEAD_STEPS = {
 
 class Model(Section):
     """`architecture` is a module of thorax/models and `arguments` are those of its function; `head` is a pooling and
-    the layers after it; `weights` is none, imagenet or the path of a base's weights; `films` is one of enhance.variants
-    and `split` one of the study's splits."""
+    the layers after it; `weights` is none, imagenet or the path of a base's weights, of which `weights_sha256` says
+    which they are; `films` is one of enhance.variants and `split` one of the study's splits."""
 
     architecture: Name
     arguments: dict[Name, Any] = {}
     head: list[str | dict[str, Any]]
     weights: str = "none"
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     task: Name
     films: Name
     split: Name = "grouped"
@@ -444,6 +445,13 @@ class Model(Section):
             if isinstance(value, bool) or not is_allowed(value):
                 raise contradiction(f"step {number}: {name}: {value!r} is not allowed: must be {allowed}")
         return steps
+
+    @model_validator(mode="after")
+    def a_file_of_weights_is_known_by_its_hash(self):
+        if (self.weights in ("none", "imagenet")) != (self.weights_sha256 is None):
+            raise contradiction("weights_sha256 belongs to the path of a file in weights, and is needed there, as "
+                                "another file of the same name would go unnoticed; `sha256sum` prints it")
+        return self
 
     @model_validator(mode="after")
     def frozen_base_needs_weights(self):
@@ -598,7 +606,8 @@ class External(Section):
 
 
 # What thorax/scoring.py computes: for a task, and for each of its classes as `<metric>_<class>`.
-OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "macro_ap", "log_loss")
+OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "macro_ap", "micro_precision", "micro_recall",
+           "log_loss")
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
 
 

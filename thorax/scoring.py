@@ -6,6 +6,8 @@ resamples in one vectorised call. A film's class is the one of highest probabili
 Rules where a definition runs out (scikit-learn warns and substitutes; here the rule is always the same):
 
 - Precision of a class that has films but is never predicted is 0, as scikit-learn's `zero_division` default.
+- Micro precision and recall count all classes together, as Keras does: a class is called where its probability is above
+  .5, so that a film may go without a call. Without any call micro precision is 0.
 - A class without films in the sample has support 0 and NaN for precision, recall, F1, AUC and average precision.
 - AUC of a class is also NaN when every film of the sample is of that class.
 - Balanced accuracy and the macro means run over the classes whose figure is defined. Accuracy, balanced accuracy, macro
@@ -19,7 +21,8 @@ import numpy as np
 
 from thorax.errors import ThoraxError
 
-OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "macro_ap", "log_loss")
+OVERALL = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "macro_ap", "micro_precision", "micro_recall",
+           "log_loss")
 PER_CLASS = ("precision", "recall", "f1", "support", "roc_auc", "average_precision")
 SMALLEST = np.finfo(np.float64).eps  # log-loss clips at this, as scikit-learn does for float64
 
@@ -55,12 +58,17 @@ def scores(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
     f1 = _ratio(2 * true, support + predicted, present)
     auc, ap = (np.stack(each) for each in zip(*ranked, strict=True))
     surprise = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], SMALLEST, 1 - SMALLEST))
+    calls = probabilities > 0.5
+    called = (columns * calls.sum(axis=1)[:, None]).sum(axis=0)
+    hits = (columns * calls[np.arange(len(labels)), labels][:, None]).sum(axis=0)
     result = {
         "accuracy": true.sum(axis=0) / total,
         "balanced_accuracy": _mean_of_defined(recall),
         "macro_f1": _mean_of_defined(f1),
         "macro_auc": _mean_of_defined(auc),
         "macro_ap": _mean_of_defined(ap),
+        "micro_precision": _ratio(hits, called, called > 0, otherwise=0.0),
+        "micro_recall": hits / total,
         "log_loss": (columns * surprise[:, None]).sum(axis=0) / total,
         "precision": precision,
         "recall": recall,

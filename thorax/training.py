@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from thorax import objective
 from thorax.backend import jit_compile, keras
-from thorax.batches import OrderedBatches, TrainingBatches
+from thorax.batches import OrderedBatches, TrainingBatches, equal_shares
 from thorax.errors import ThoraxError
 from thorax.examples import Examples
 from thorax.models import base_layers, part
@@ -97,9 +97,11 @@ def trained_part(model: keras.Model, phase: Phase, augment: Augment, training: E
 
 def predict(model: keras.Model, examples: Examples, title: str) -> np.ndarray:
     """The model's outputs for the examples, in their order."""
-    batches = OrderedBatches(examples, EVALUATION_BATCH)
-    outputs = [model.predict_on_batch(batches[number][0])
-               for number in tqdm(range(len(batches)), title, unit="batch", disable=None)]
+    outputs = []
+    for first in tqdm(range(0, len(examples), EVALUATION_BATCH), title, unit="batch", disable=None):
+        rows = examples.rows[first:first + EVALUATION_BATCH]
+        # Several devices may each answer for the whole batch, one after the other.
+        outputs.append(model.predict_on_batch(examples.inputs[equal_shares(rows)])[:len(rows)])
     return np.concatenate(outputs).astype("float32", copy=False)  # half precision inside need not go further
 
 

@@ -5,7 +5,9 @@ films (uint8, (n, side, side)). Input and head are common to all, and the graph 
 that any layer can be reached after saving and loading.
 """
 
+import hashlib
 import importlib
+from pathlib import Path
 
 from thorax.backend import keras
 from thorax.errors import ThoraxError
@@ -13,6 +15,7 @@ from thorax.models.heads import head
 from thorax.models.inputs import film_input
 from thorax.models.pretrained import reason
 from thorax.reader import check_architecture
+from thorax.recipe import Model
 
 # The layer between base and head: Grad-CAM's target, and the end of what a frozen phase leaves alone.
 FEATURES = "features"
@@ -38,6 +41,16 @@ def build(architecture: str, arguments: dict, head_steps: list, classes: int, im
     # A flat graph needs a name for the end of the base, whatever its last layer is called.
     maps = keras.layers.Activation("linear", name=FEATURES)(maps)
     return keras.Model(film, head(maps, head_steps, classes), name=architecture)
+
+
+def of_recipe(wanted: Model, classes: int, image_size: int) -> keras.Model:
+    """The model of a recipe. ThoraxError as `build`, and where the file of weights is not the one that it means."""
+    if wanted.weights_sha256 and Path(wanted.weights).is_file():
+        found = hashlib.sha256(Path(wanted.weights).read_bytes()).hexdigest()
+        if found != wanted.weights_sha256:
+            raise ThoraxError(f"weights: {wanted.weights}: another file than the recipe means, with SHA-256 {found}; "
+                              "put the right one there, or this into weights_sha256")
+    return build(wanted.architecture, wanted.arguments, wanted.head, classes, image_size, wanted.weights)
 
 
 def base_layers(model: keras.Model) -> list:
