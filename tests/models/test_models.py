@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 
 import numpy as np
 import pytest
