@@ -44,6 +44,7 @@ def test_every_published_system_has_one_row_with_the_figures_of_both_splits(proj
     assert row["split film by film"] == as_text(leaky)
     assert row["split by group"] == as_text(honest)
     assert row["inflation"].startswith("+")
+    assert row["with relatives"] == "43.2%"
     films = [len((project / "models/phantom" / name / "evaluation/predictions.csv").read_text().splitlines()) - 1
              for name in ("small_cnn_plain", "small_cnn")]
     assert row["test films"] == " / ".join(map(str, films))

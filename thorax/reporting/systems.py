@@ -9,20 +9,21 @@ from thorax.reader import load_study
 from thorax.recipe import Params, Study
 from thorax.reporting.costs import costs
 from thorax.reporting.published import differs_in_unit_alone, rows_of
-from thorax.reporting.results import Cell, cells_of
+from thorax.reporting.results import Cell, cells_of, read_json
 
 HEAD = ["published system", "command", "figure", "published", "split film by film", "split by group", "inflation",
-        "test films", "training (s)"]
+        "test films", "with relatives", "training (s)"]
 
 
 def system_lines(params: Params, root: Path = Path(".")) -> list[str]:
     """A row for every model that repeats a published one, with the first metric of each published figure, and one for
-    every external set that it was tested on; empty without any. Where test films or training times of the two splits
+    every external set that it was tested on; empty without any. `with relatives` is the share of the test films, dealt
+    film by film, that have a relative among the training films. Where test films or training times of the two splits
     differ, that film by film comes first."""
     rows, told = [], []
     for study in params.studies:
         recipe, cells = load_study(study, root), cells_of(study, params, root)
-        spent = costs(study, cells, root / "logs")
+        spent, audits = costs(study, cells, root / "logs"), read_json(root / "data" / "audit" / f"{study}.json")
         for leaky in cells:
             figures = [figure.model_copy(update={"metrics": dict(list(figure.metrics.items())[:1])})
                        for figure in (recipe.published.figures if recipe.published else [])
@@ -32,10 +33,11 @@ def system_lines(params: Params, root: Path = Path(".")) -> list[str]:
                 pair = [cell for cell in (leaky, honest) if cell]
                 head = [recipe.published.source, f"`python -m stages.select {study}`, `dvc repro`"]
                 tail = [joined(f"{len(cell.predictions()):,}" for cell in pair),
+                        f"{audits[leaky.recipe.split]['test_share_with_a_relative_in_train']:.1%}",
                         joined(f"{spent[cell.name]['training_s'] or float('nan'):,.0f}" for cell in pair)]
                 measured = rows_of(leaky, honest, list(enumerate(figures, len(told) + 1)), recipe, {}, params.seed)
                 rows += [[*head, f"`{leaky.name}`: {row[0]}", *row[1:], *tail] for row in measured]
-                rows += [[*head, f"`{leaky.name}`: {row[0]}", *row[1:], "-"] for row in outside_rows(pair, recipe)]
+                rows += [[*head, f"`{leaky.name}`: {row[0]}", *row[1:], "-", "-"] for row in outside_rows(pair, recipe)]
                 told += [f"[{number}] {figure.films}" for number, figure in enumerate(figures, len(told) + 1)]
     table = [f"| {' | '.join(row)} |" for row in [HEAD, ["---"] * len(HEAD), *rows]]
     return [*table, "", f"Published on: {'; '.join(told)}.", ""] if rows else []
