@@ -20,7 +20,7 @@ from thorax.reader import external_runs, load_params, load_study
 from thorax.recipe import Phantom
 from thorax.reporting import look
 from thorax.reporting.external_tables import external_lines, matrices, matrix_lines
-from thorax.reporting.matrix_chart import matrix_chart
+from thorax.reporting.matrix_chart import broken, matrix_chart
 from thorax.reporting.results import study_block
 
 KEY = "crosssource_small_small_cnn_on_cohen"
@@ -181,6 +181,11 @@ def test_the_matrix_shows_the_own_test_part_first_and_in_bold(tested, tmp_path, 
     texts = [text.get_text().split("\n")[0] for text in figure.axes[0].texts]
     assert texts[0] == f"{own['balanced_accuracy']['value']:.3f}"
     assert texts[2:] == ["–", "0.250"]
+
+
+def test_long_names_below_the_matrix_are_broken_into_lines():
+    lines = broken("crosssource_small (as_published, test)", 15).splitlines()
+    assert lines == ["crosssource_", "small (as_", "published,", "test)"]
 
 
 def test_a_study_of_films_alone_says_so_in_the_report(tested):

@@ -1,5 +1,7 @@
 """What models trained on one set of films do on another, as a table of colours."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -30,9 +32,14 @@ def matrix_chart(cells: dict[str, dict[str, dict]], own: dict[str, str], columns
         axes.text(column, row, text, ha="center", va="center", fontsize=11 if len(columns) < 5 else 9,
                   fontweight="bold" if films == own[model] else "normal",
                   color=GREY if np.isnan(value) else "white" if value > 0.7 else "black")
-    axes.set_xticks(range(len(columns)), [films.replace(" (", "\n(") for films in columns])
+    axes.set_xticks(range(len(columns)), [broken(films, 60 // len(columns)) for films in columns])
     axes.set_yticks(range(len(cells)), [model.replace("/", "/\n") for model in cells])
     axes.set(xlabel="tested on", ylabel="trained")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return save(figure, path)
+
+
+def broken(name: str, width: int) -> str:
+    """The name in lines of at most `width` characters, broken at spaces and after underscores."""
+    return "\n".join(textwrap.wrap(name.replace("_", "_ "), width, break_long_words=False)).replace("_ ", "_")

@@ -33,8 +33,8 @@ def protocol_lines(cells: list, recipe: Study, titles: dict[str, str], seed: int
     head = ["model", "figure", "published", "split film by film", "split by group", "inflation"]
     keep = [column for column in range(len(head)) if sources or head[column] != "published"]
     table = [f"| {' | '.join(row[column] for column in keep)} |" for row in [head, ["---"] * len(head), *rows]]
-    return ["What the leakage of a split film by film adds: inflation is its figure minus that of the split by group "
-            "(unpaired, as the test films differ).", "", *table, "",
+    return ["Split film by film against split by group. Inflation is the first figure minus the second: the leakage, "
+            "and what else differs between the splits (unpaired, as the test films differ).", "", *table, "",
             *([f"Published on: {'; '.join(sources)}.", ""] if sources else [])]
 
 
