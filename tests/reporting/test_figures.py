@@ -1,5 +1,6 @@
 import struct
 import warnings
+from itertools import pairwise
 
 import matplotlib
 import matplotlib.image
@@ -265,6 +266,18 @@ def test_a_perfect_model_and_an_undefined_one_are_compared_without_ticks_beyond_
         assert max(axes.get_xticks()) <= 1
     rows = [{"model": "a", "balanced_accuracy": entry(None), "macro_auc": entry(None)}]
     assert texts(charts.comparison(rows, tmp_path / "g.png", LABEL)).count("not defined") == 2
+
+
+def test_the_numbers_below_the_compared_models_do_not_overlap(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "DPI", 150)  # as drawn: letters are counted in pixels
+    span = {"simple_cnn": entry(0.947, 0.935, 0.957), "simple_cnn_undersampled": entry(0.888, 0.874, 0.902)}
+    rows = [{"model": name, "balanced_accuracy": value, "macro_auc": value} for name, value in span.items()]
+    figure = charts.comparison(rows, tmp_path / "f.png", LABEL)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert len(boxes) > 1
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
 
 
 def test_enhancement_shows_both_films_unstretched_and_their_histograms(tmp_path):

@@ -250,6 +250,7 @@ def comparison(rows: list[dict], path, label: str) -> Figure:
         axes.set_yticklabels([str(row["model"]) for row in rows])
         axes.margins(x=0.3)
         axes.set_xlim(axes.get_xlim() if axes.lines else (0, 1))
+        axes.locator_params(axis="x", nbins=5)  # numbers of three digits side by side
         axes.set_xticks([tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= 1])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
