@@ -2,7 +2,9 @@ import json
 from itertools import pairwise
 from types import SimpleNamespace
 
-from thorax.reporting.costs import MEASURES, cost_chart, cost_table, costs
+import pytest
+
+from thorax.reporting.costs import MEASURES, cost_chart, cost_table, costs, written
 
 ACCURACY = {"value": 0.8, "low": 0.7, "high": 0.9}
 
@@ -36,3 +38,25 @@ def test_the_numbers_below_the_axes_do_not_overlap(tmp_path):
         assert boxes
         assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
     assert len(figure.axes) == len(MEASURES)
+
+
+@pytest.mark.parametrize("growth", [1.01, 1.2, 2.0, 9.0])
+def test_however_near_each_other_the_costs_are_they_can_be_told_and_long_names_stay_on_the_page(growth, tmp_path):
+    found = {f"pneumonia_small_cnn_as_published_{number}": {
+        "balanced_accuracy": ACCURACY, "parameters": 98646 * growth**number, "training_s": 140 * growth**number,
+        "latency_ms": 2.1 * growth**number, "memory_mb": 1000} for number in range(7)}
+    figure = cost_chart(found, tmp_path / "costs.png", "x")
+    figure.canvas.draw()
+    for axes in figure.axes:
+        labels = [label for label in axes.get_xticklabels() if label.get_text()]
+        assert len({label.get_text() for label in labels}) == len(labels) >= 1
+        boxes = [label.get_window_extent() for label in labels]
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+    [legend] = figure.legends
+    assert legend.get_window_extent().x0 >= 0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_numbers_are_written_short():
+    assert [written(value) for value in (2.4, 180.0, 4200.0, 98000.0, 7e6, 2.6e7)] == [
+        "2.4", "180", "4200", "98k", "7M", "26M"]

@@ -7,13 +7,14 @@ too: no output of the pipeline depends on it.
 import json
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from thorax.intervals import as_text
 from thorax.reporting.look import GREY, PALETTE, drawn, new_figure, save, say_empty
 from thorax.reporting.results import Cell
 
+LETTERS = 100  # of a legend in one row across the figure
 MEASURES = {"parameters": "parameters", "training_s": "training (s)", "latency_ms": "latency (ms, single film)"}
 
 
@@ -57,10 +58,12 @@ def cost_chart(found: dict[str, dict], path, label: str) -> Figure:
             say_empty(axes, "not measured here")
             continue
         axes.set_xscale("log")
-        # Few numbers, written out: on a short axis Matplotlib's own are powers that overlap each other.
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if measure != "parameters" else (1,)))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < 1e4 else f"{value:.0e}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        # The least, the largest and one between, written out: on a short axis Matplotlib's own run into each other.
+        values = [row[measure] for row in shown.values()]
+        ticks = dict.fromkeys(rounded(value) for value in np.geomspace(min(values), max(values), 3))
+        axes.set_xticks(list(ticks) if max(ticks) > 1.3 * min(ticks) else [max(ticks)], minor=False)
+        axes.xaxis.set_major_formatter(lambda value, _: written(value))
+        axes.minorticks_off()
         axes.margins(x=0.25, y=0.15)
         for number, (name, row) in enumerate(shown.items()):
             entry = row["balanced_accuracy"]
@@ -69,5 +72,18 @@ def cost_chart(found: dict[str, dict], path, label: str) -> Figure:
             axes.plot(row[measure], entry["value"], "o", color=PALETTE[number % len(PALETTE)],
                       label=name if axes is panels[0] else None)
     panels[0].set_ylabel("balanced accuracy")
-    figure.legend(loc="outside lower center", ncols=min(4, max(1, len(found))))
+    longest = max(map(len, found), default=0)
+    figure.legend(loc="outside lower center", ncols=min(4, max(1, LETTERS // (longest + 6))))
     return save(figure, path)
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def written(value: float) -> str:
+    """A rounded number in a few letters: 2.4, 180, 98k, 7M."""
+    for unit, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= 10 * unit or (value >= unit and unit == 1e6):
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"
