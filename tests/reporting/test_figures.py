@@ -154,7 +154,9 @@ def test_learning_curves_hold_the_history_the_phase_change_and_the_kept_epoch(tm
     np.testing.assert_array_equal(validation.get_ydata(), frame["val_loss"])
     assert change.get_xdata()[0] == 3.5
     assert kept.get_xdata()[0] == 5
-    assert "fine_tuned from 4" in texts(figure)
+    assert "epoch   |   phase frozen from epoch 1   |   phase fine_tuned from epoch 4" in texts(figure)
+    one = charts.learning_curves(history(change=6), tmp_path / "f.png", LABEL, kept=5)
+    assert "epoch" in texts(one)
 
 
 def test_precision_and_recall_are_drawn_where_they_were_recorded(tmp_path):

@@ -107,7 +107,8 @@ def learning_curves(history: pd.DataFrame, path, label: str, kept: int | None = 
     if (history["learning_rate"] > 0).any():
         rate.set_yscale("log")
         rate.margins(y=0.35)
-    rate.set_xlabel("epoch" + "".join(f"   |   {phase[s]} from {epochs[s]:.0f}" for s in starts))
+    told = [f"phase {phase[start]} from epoch {epochs[start]:.0f}" for start in starts]
+    rate.set_xlabel("   |   ".join(["epoch", *(told if len(told) > 1 else [])]))
     handles, names = panels[measured[0]].get_legend_handles_labels()
     figure.legend(handles, names, loc="upper right", ncols=4)
     return save(figure, path)
