@@ -27,20 +27,22 @@ def main(page: str) -> None:
     of params.yaml, with its figures, into the folder beside it (docs/real-films/)."""
     path, params = Path(page), load_params()
     marker = f"<!-- results:{SYSTEMS} -->"
-    if not path.is_file() or marker not in path.read_text(encoding="utf-8"):
-        raise ThoraxError(f"{page}: no page with the markers {marker} and <!-- /results:{SYSTEMS} -->; put them where "
-                          "the results shall stand")
+    # A page without a suffix would have the name of its own folder, and be replaced by it.
+    if path.suffix != ".md" or not path.is_file() or marker not in path.read_text(encoding="utf-8"):
+        raise ThoraxError(f"{page}: no page (.md) with the markers {marker} and <!-- /results:{SYSTEMS} -->; put them "
+                          "where the results shall stand")
     folder = path.with_suffix("")
     if any(file.suffix not in (".md", ".png") for file in folder.rglob("*") if file.is_file()):
         raise ThoraxError(f"{folder}: holds other files than pages and figures and will not be replaced; give the page "
                           "another name")
     studies = [study for study in params.studies if cells_of(study, params)]
+    systems = system_lines(params)
     with writing(folder) as out:
         for study in studies:
             write_page(study, params, path.name, out)
         matrix = matrix_sections(params, folder.name, out)
     links = [f"- [{load_study(study).title}]({folder.name}/{study}.md)" for study in studies]
-    fill_page(path, SYSTEMS, "\n".join([*system_lines(params), *links, "", *matrix]))
+    fill_page(path, SYSTEMS, "\n".join([*systems, *links, "", *matrix]))
     print(f"publish: {page} and {folder}/ hold the results of {', '.join(studies)}")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from stages import publish
 from tests.conftest import edit, run
+from thorax.errors import ThoraxError
 from thorax.intervals import as_text
 from thorax.reader import load_params
 from thorax.reporting.systems import system_lines
@@ -90,9 +91,21 @@ def test_a_page_without_markers_is_refused_and_nothing_is_written(project):
     done = run(project, "python", "-m", "stages.publish", "docs/real.md", check=False)
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "publish: error: docs/real.md: no page with the markers <!-- results:systems --> and <!-- /results:systems "
-        "-->; put them where the results shall stand"]
+        "publish: error: docs/real.md: no page (.md) with the markers <!-- results:systems --> and "
+        "<!-- /results:systems -->; put them where the results shall stand"]
     assert list((project / "docs").iterdir()) == [project / "docs" / "real.md"]
+
+
+def test_a_page_whose_folder_would_take_its_place_is_refused(project):
+    (project / "docs" / "real").write_text(MARKERS)
+    with pytest.raises(ThoraxError, match=r"docs/real: no page \(\.md\)"):
+        publish.main("docs/real")
+    assert (project / "docs" / "real").read_text() == MARKERS
+
+
+def test_a_training_without_a_log_has_no_time(project):
+    shutil.rmtree("logs/train")
+    assert system_lines(load_params())[2].endswith("| - |")
 
 
 def test_a_folder_with_other_files_is_not_replaced(project):

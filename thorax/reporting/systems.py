@@ -34,7 +34,7 @@ def system_lines(params: Params, root: Path = Path(".")) -> list[str]:
                 head = [recipe.published.source, f"`python -m stages.select {study}`, `dvc repro`"]
                 tail = [joined(f"{len(cell.predictions()):,}" for cell in pair),
                         f"{audits[leaky.recipe.split]['test_share_with_a_relative_in_train']:.1%}",
-                        joined(f"{spent[cell.name]['training_s'] or float('nan'):,.0f}" for cell in pair)]
+                        joined(seconds(spent[cell.name]["training_s"]) for cell in pair)]
                 measured = rows_of(leaky, honest, list(enumerate(figures, len(told) + 1)), recipe, {}, params.seed)
                 rows += [[*head, f"`{leaky.name}`: {row[0]}", *row[1:], *tail] for row in measured]
                 rows += [[*head, f"`{leaky.name}`: {row[0]}", *row[1:], "-", "-"] for row in outside_rows(pair, recipe)]
@@ -54,6 +54,10 @@ def outside_rows(pair: list[Cell], recipe: Study) -> list[list[str]]:
             films = joined(f"{len(predictions.read(folder / 'predictions.csv')):,}" for folder in folders)
             rows.append([f"balanced accuracy on `{name}`", "-", *texts, *["-"] * (3 - len(texts)), films])
     return rows
+
+
+def seconds(spent: float | None) -> str:
+    return "-" if spent is None else f"{spent:,.0f}"  # trained elsewhere, or logs/ is gone
 
 
 def joined(texts) -> str:
